@@ -172,7 +172,7 @@ def train(
     start_tensorflow(threads=1)
     from learned.outer_training import session
 
-    spread = _strategy(strategy, device, workers, pairs // groups)
+    spread = _strategy(strategy, device, workers, pairs, groups)
     with contextlib.ExitStack() as stack:
         opened = stack.enter_context(engines.opened(engine, address))
         chosen = _measured(chosen, unmeasured, output / "baselines", data_dir, workers, modules or [], opened)
@@ -242,7 +242,7 @@ def _measured(chosen, unmeasured, root, data_dir, workers, modules, engine):
     return baseline_protocol.completed(chosen, root, sweep)
 
 
-def _strategy(name, device, workers, pairs):
+def _strategy(name, device, workers, pairs, groups):
     """The chosen `tf.distribute` strategy, None where none was chosen; checked before anything is measured."""
     if not (device or name):
         return None
@@ -251,7 +251,7 @@ def _strategy(name, device, workers, pairs):
     from learned.unrolling import distributed
 
     found = distributed.strategy(name or "one", device or DEVICES.get(name or "one", "cpu"))
-    distributed.check_pairs(pairs, found)
+    distributed.check_pairs(pairs, found, groups)
     return found
 
 

@@ -20,6 +20,8 @@ from pathlib import Path
 
 from learned.evaluation import runs
 from learned.outer_training import checkpoint
+from learned.outer_training.identity import KEPT, require_same_training
+from learned.outer_training.options import DEFAULTS
 from taskset.errors import ConfigError, StoreError, whole_number
 from taskset.files import copy_file, settle, write_text
 from taskset.jobs.pool import Progress
@@ -45,10 +47,17 @@ class Score:
 
 
 def kept_weights(directory: Path) -> list[Path]:
-    """The weights that a training kept, in the order of their steps. Raises `StoreError` where there are none."""
-    found = sorted(directory.glob("weights-*.npz"))
+    """The weights that a training kept, in the order of their steps.
+
+    Raises `StoreError` where there are none, and where they are of several trainings.
+    """
+    found = sorted(directory.glob(KEPT))
     if not found:
-        raise StoreError(f"{directory} has no weights-*.npz: give the folder of a training that kept some (--keep-every)")
+        raise StoreError(f"{directory} has no {KEPT}: give the folder of a training that kept some (--keep-every)")
+    first, *others = map(checkpoint.load, found)
+    options, suite = {**DEFAULTS, **first.value("options", dict)}, first.value("suite", dict)
+    for other in others:
+        require_same_training(other, options, suite, f"{found[0].name} is of another training; move the files of one elsewhere")
     return found
 
 

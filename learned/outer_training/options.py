@@ -144,6 +144,14 @@ class Options:
                 f"late_restarts is {self.late_restarts} with lengths {self.lengths!r} and estimator {self.estimator!r}: allowed "
                 "are lengths log_uniform:LOW:HIGH and estimators of unfinished episodes, not es_full"
             )
+        if self.first_lengths != "together" and self.estimator == "es_full":
+            raise ConfigError(
+                f"first_lengths {self.first_lengths!r} with estimator 'es_full': allowed is 'together', as its episodes are whole"
+            )
+        if self.sigma != Options.sigma and self.estimator == "bptt":
+            raise ConfigError(
+                f"sigma {self.sigma:g} with estimator 'bptt': allowed is the default, {Options.sigma:g}, as it perturbs nothing"
+            )
 
     def _can(self, trait):
         """Whether the estimator has a trait; a user's own has it as an attribute."""

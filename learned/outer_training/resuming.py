@@ -12,7 +12,7 @@ import tensorflow as tf
 from learned import registry
 from learned.outer_training import checkpoint
 from learned.outer_training.checkpoint import Checkpoint
-from learned.outer_training.options import DEFAULTS
+from learned.outer_training.identity import KEPT, require_same_training
 from learned.types import Arrays, PathLike, Slots
 from taskset import changes
 from taskset.errors import StoreError, cut, shown
@@ -78,9 +78,7 @@ def restore(trainer: Trainer, path: Path) -> None:
     changed since, or is damaged.
     """
     found = checkpoint.load(path)
-    # a checkpoint of an earlier version lacks the options that it had no choice of
-    _require_same(path, "other options", {**DEFAULTS, **found.value("options", dict)}, trainer.options.as_json())
-    _require_same(path, "another suite", found.value("suite", dict), trainer.suite.as_json())
+    require_same_training(found, trainer.options.as_json(), trainer.suite.as_json(), "use the same, or another --out")
     _require_same_code(found, _own_code(trainer.options))
     versions = found.value("versions", dict) if "versions" in found.meta else {}
     require_current(path, trainer.suite, versions.get("taskset", changes.FIRST))
@@ -91,12 +89,17 @@ def restore(trainer: Trainer, path: Path) -> None:
         raise StoreError(f"{path} is damaged, or of another version of the package ({problem}): use another --out") from error
 
 
-def _require_same(path, other, there, here):
-    # which version made a suite is no part of what it is: `require_current` looks at that
-    keys = {*there, *here} - {"taskset_version"}
-    different = sorted(key for key in keys if there.get(key) != here.get(key))
-    if different:
-        raise StoreError(f"{path} was made with {other} ({cut(', '.join(different), 200)}): use the same, or another --out")
+def remove_later_weights(trainer: Trainer) -> None:
+    """Delete the weights that a training kept after the step that it resumes from, which it keeps again.
+
+    Raises `StoreError` where the directory has weights of another training, which would be chosen from beside this one's.
+    """
+    for path in sorted(trainer.directory.glob(KEPT)):
+        found = checkpoint.load(path)
+        way_out = "move it elsewhere, or use another --out"
+        require_same_training(found, trainer.options.as_json(), trainer.suite.as_json(), way_out)
+        if found.step > trainer.step:
+            path.unlink()
 
 
 def _require_same_code(found, here):

@@ -65,7 +65,7 @@ def open_trainer(
 
         if not engine.alone(count):
             raise ConfigError(f"workers is {count}: allowed with a strategy is 1; workers are processes on the CPU")
-        distributed.check_pairs(options.pairs // options.groups, strategy)
+        distributed.check_pairs(options.pairs, strategy, options.groups)
         device = distributed.describe(strategy)
     if not Path(directory, LATEST).exists():  # one that resumes was checked when it began
         _check_objective(options.objective, chosen, data_dir)

@@ -76,6 +76,7 @@ class Trainer:
         self.frozen = start_weights.frozen(start, options.trained)
         self.layout = Layout({path: shape for path, shape in optimizer.shapes.items() if path not in self.frozen})
         self.scales = DifferenceScales()
+        self._interrupted = False  # within a step: places that were estimated are ahead of the others and of the weights
         self.plan = TimePlan(clock)
         make_directory(self.directory)
         remove_temporaries(self.directory)
@@ -83,6 +84,8 @@ class Trainer:
             resuming.restore(self, self.directory / LATEST)
         else:
             self.step = 0
+        resuming.remove_later_weights(self)
+        if not self.step:
             self.x = self.layout.vector({path: start[path] for path in self.layout.shapes}).astype(np.float64)
             self.m, self.v = np.zeros_like(self.x), np.zeros_like(self.x)
 
@@ -189,6 +192,21 @@ class Trainer:
         return {path: trained[path] if path in trained else self.frozen[path] for path in self.optimizer.shapes}
 
     def _advance(self):
+        self._require_whole()
+        self._interrupted = True
+        line = self._stepped()
+        self._interrupted = False
+        return line
+
+    def _require_whole(self):
+        """Raise `TasksetError` after a step that was interrupted, or failed: no later one would be what it is otherwise."""
+        if self._interrupted:
+            raise TasksetError(
+                f"outer step {self.step + 1} was interrupted: open the trainer again, which resumes from what {self.directory} "
+                "has saved"
+            )
+
+    def _stepped(self):
         options, step = self.options, self.step
         chosen = seeds.generator(options.seed, "slots", step).choice(options.slots, options.tasks_per_step, replace=False)
         groups = options.groups
@@ -259,7 +277,11 @@ class Trainer:
         checkpoint.save(path, *resuming.of_weights(self))
 
     def save(self) -> None:
-        """Write the checkpoint: everything that resuming as if nothing had happened takes. Raises `StoreError`."""
+        """Write the checkpoint: everything that resuming as if nothing had happened takes.
+
+        Raises `StoreError`; `TasksetError` after a step that was interrupted.
+        """
+        self._require_whole()
         checkpoint.save(self.directory / LATEST, *resuming.of_training(self))
 
     def _open_log(self):

@@ -46,7 +46,7 @@ def _value(answer: Answer) -> Any:
     if isinstance(answer, Died):
         raise TasksetError(
             f"a worker process ended twice over the same work, {answer.how}: the last checkpoint is kept; resume with fewer "
-            "--pool, --pairs or --workers"
+            "--workers, or train anew with fewer --pool or --pairs and another --out"
         )
     return answer.value
 

@@ -76,11 +76,12 @@ def _tpu(name, device):
     return tf.distribute.TPUStrategy(resolver)
 
 
-def check_pairs(pairs: int, strategy: tf.distribute.Strategy) -> None:
-    """Raise `ConfigError` unless every replica has the same number of pairs."""
+def check_pairs(pairs: int, strategy: tf.distribute.Strategy, groups: int = 1) -> None:
+    """Raise `ConfigError` unless every replica has the same number of pairs of each of the groups."""
     replicas = strategy.num_replicas_in_sync
-    if pairs % replicas:
-        raise ConfigError(f"pairs is {pairs}: allowed is a multiple of the {replicas} replicas of the strategy")
+    if pairs % (replicas * groups):
+        each = f", for each of {groups} groups" if groups > 1 else ""
+        raise ConfigError(f"pairs is {pairs}: allowed is a multiple of the {replicas} replicas of the strategy{each}")
 
 
 def describe(strategy: tf.distribute.Strategy) -> str:

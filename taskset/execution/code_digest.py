@@ -29,6 +29,10 @@ _LEFT_OUT = {"__dict__", "__weakref__", "__doc__", "__module__", "__qualname__",
 _LEFT_OUT |= {"__static_attributes__", "_abc_impl", "__abstractmethods__", "__orig_bases__", "__parameters__", "__match_args__"}
 
 
+_DOCSTRING = 0x4000000  # a flag of code from Python 3.13 on: its first constant is a docstring
+_FORM = 2  # of the texts of `of_code`: 1 passed over some constants
+
+
 class Unknown(Exception):
     """Something whose code or values can't be seen."""
 
@@ -46,16 +50,16 @@ def of_code(thing: object) -> str | None:
 
     The code is that of functions and classes, their defaults and closures, and of what they name globally. Values that a run may
     change don't count, in containers and objects, nor do versions of packages. It begins with the version of Python, whose
-    bytecode it is of: `differs` tells what has changed.
+    bytecode it is of, and with a number of its own form: `differs` tells what has changed.
     """
     try:
-        return f"{sys.version_info.major}.{sys.version_info.minor} {_CodeReader().digest(thing)[:16]}"
+        return f"{sys.version_info.major}.{sys.version_info.minor}/{_FORM} {_CodeReader().digest(thing)[:16]}"
     except Exception:  # whatever objects of others raise when they are looked at
         return None
 
 
 def differs(one: str, other: str) -> bool:
-    """Whether two texts of `of_code` are of different code; of two versions of Python that can't be told, and is False."""
+    """Whether two texts of `of_code` are of different code; of two versions of Python, or forms, that can't be told: False."""
     return one != other and one.partition(" ")[0] == other.partition(" ")[0]
 
 
@@ -65,12 +69,18 @@ def _installed(module: str) -> str | None:
     if top in _OWN:
         return f"{top} {__version__}"
     loaded = sys.modules.get(top)
-    if top in sys.builtin_module_names or top in sys.stdlib_module_names - {"__main__"}:
-        return f"python {sys.version_info.major}.{sys.version_info.minor}"
     file = getattr(loaded, "__file__", None) or next(iter(getattr(loaded, "__path__", [])), None)
+    if top in sys.builtin_module_names or (top in sys.stdlib_module_names - {"__main__"} and _of_python(file)):
+        return f"python {sys.version_info.major}.{sys.version_info.minor}"
     if file is None or not _among_packages(Path(file)):
         return None
     return f"{top} {getattr(loaded, '__version__', '')}"
+
+
+def _of_python(file: str | None) -> bool:
+    """Whether a module with a name of the standard library is of it: a file of a user's may be called `queue`, too."""
+    places = {Path(sysconfig.get_path(place)).resolve() for place in ("stdlib", "platstdlib")}
+    return file is None or any(Path(file).resolve().is_relative_to(place) for place in places)
 
 
 def _among_packages(file: Path) -> bool:
@@ -102,9 +112,9 @@ class _Reader:
         return getattr(self, next(method for kind, method in _READERS if isinstance(thing, kind)))(thing)
 
     def _code(self, code: types.CodeType) -> object:
-        consts = code.co_consts[1:] if code.co_consts and isinstance(code.co_consts[0], str) else code.co_consts  # a docstring
+        consts = code.co_consts[1:] if _has_docstring(code) else code.co_consts
         names = (code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars)
-        numbers = (code.co_flags, code.co_argcount, code.co_kwonlyargcount, code.co_posonlyargcount)
+        numbers = (code.co_flags & ~_DOCSTRING, code.co_argcount, code.co_kwonlyargcount, code.co_posonlyargcount)
         return ["code", code.co_code.hex(), [self._read(const) for const in consts], names, numbers]
 
     def _function(self, function: types.FunctionType) -> object:
@@ -251,6 +261,14 @@ _READERS: tuple[tuple[Any, str], ...] = (
     ((np.dtype, np.generic, np.ufunc), "_value"),
     (object, "_instance"),
 )
+
+
+def _has_docstring(code: types.CodeType) -> bool:
+    """Whether the first constant is a docstring. Before Python 3.13 that of a function is one, or None; others have none."""
+    if sys.version_info >= (3, 13):
+        return bool(code.co_flags & _DOCSTRING)
+    function = code.co_flags & inspect.CO_NEWLOCALS and not code.co_name.startswith("<")
+    return bool(function and code.co_consts and isinstance(code.co_consts[0], str))
 
 
 def _content(cell: types.CellType) -> object:

@@ -141,6 +141,12 @@ def start_tensorflow(threads: int | None = None) -> None:
     gc.freeze()  # else the collector walks TensorFlow's million objects, a tenth of the time of a tiny task's steps
 
 
+def start_worker() -> None:
+    """`start_tensorflow` and `expect_retracing` of a process that works for another one: one thread, as each core has its own."""
+    start_tensorflow(threads=1)
+    expect_retracing()
+
+
 def expect_retracing() -> None:
     """Leave out TensorFlow's advice on functions that are traced again: commands trace those of each task on purpose."""
     logging.getLogger("tensorflow").addFilter(_is_no_advice)  # once, however often it is called

@@ -21,7 +21,7 @@ from typing import Any, TypeAlias
 
 from taskset.errors import TasksetError, counted
 from taskset.execution.memory import PRIVATE_MIB, private_mib
-from taskset.execution.runtime import expect_retracing, start_tensorflow
+from taskset.execution.runtime import start_worker
 from taskset.jobs.answers import Done, Failed, Returned, answer_of
 from taskset.jobs.waiting import Waiting
 
@@ -61,8 +61,7 @@ _Message: TypeAlias = _Began | _Working | Returned
 def _work(pipe: Connection, function: Callable[..., Any], arguments: Sequence[Any], parent: int) -> None:
     """The body of a worker: jobs come in through the pipe, messages go out."""
     end_with_parent(parent)
-    start_tensorflow(threads=1)
-    expect_retracing()
+    start_worker()
     last = 0.0
 
     def report(share):

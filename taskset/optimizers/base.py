@@ -32,15 +32,16 @@ One step with it, the second of four (step = 1 has been taken):
 A rule that treats every number of every parameter alike is shorter as an `Elementwise`.
 """
 
-import numbers
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, TypeGuard
 
+import numpy as np
 import tensorflow as tf
 
 from taskset import registry
-from taskset.errors import whole_number
+from taskset.errors import ConfigError, whole_number
 
 Params: TypeAlias = dict[str, tf.Tensor]  # {path: the parameter's value}
 Gradients: TypeAlias = dict[str, tf.Tensor]  # {path: dense tensor of the parameter's shape and dtype}
@@ -198,35 +199,23 @@ def is_own(optimizer: Optimizer) -> bool:
     return any(registry.is_own(part) for part in (parts if isinstance(optimizer, (Elementwise, FromFunctions)) else parts[:1]))
 
 
-def program(optimizer: Optimizer) -> str:
-    """A name of what its functions compute: its rule, and what else they may depend on. Two objects may share a rule and differ.
-
-    Objects of one class share a program where they differ in nothing but numbers that `hparams` gives under the same name.
-    """
-    declared = getattr(optimizer, "rule", "")
-    if isinstance(optimizer, Elementwise) and not registry.is_own(type(optimizer)):
-        return f"{declared} {id(type(optimizer))} {id(optimizer.formula)}"
-    if not hasattr(optimizer, "__dict__"):
-        return f"{declared} {id(optimizer)}"
-    hparams = optimizer.hparams(1000)
-    parts = [f"{declared} {id(type(optimizer))}", *sorted(hparams)]
-    for key, value in sorted(vars(optimizer).items()):
-        if key == "name" or (isinstance(value, numbers.Real) and key in hparams and float(hparams[key]) == float(value)):
-            continue
-        parts.append(f"{key}={value!r}" if _is_plain(value) else f"{key}@{id(value)}")
-    return " ".join(parts)
-
-
-def _is_plain(value: object) -> bool:
-    """Whether it says by its `repr` what it is."""
-    if isinstance(value, (list, tuple)):
-        return all(map(_is_plain, value))
-    return value is None or isinstance(value, (numbers.Real, str))
-
-
 def positive(steps: int, name: str = "horizon") -> int:
     """A number of steps as an int. name: of the argument. Raises `ConfigError` unless it is an integer of at least 1."""
     return whole_number(name, steps, note=", a number of steps")
+
+
+def require_float32(name: str, value: Any, optimizer: str) -> None:
+    """Raise `ConfigError` for a hyperparameter that would be another number in float32, in which compiled steps get it.
+
+    That is a whole number (a seed, say) that would be rounded, and a finite one that would be infinite.
+    """
+    with np.errstate(over="ignore"):
+        rounded = float(np.float32(min(max(value, -1e39), 1e39)))
+    if (isinstance(value, (int, np.integer)) and rounded != value) or (math.isfinite(value) and not math.isfinite(rounded)):
+        raise ConfigError(
+            f"hyperparameter {name!r} of {optimizer!r} is {value!r}: steps get it in float32, where it is {rounded:.9g}; "
+            "give a number that float32 has"
+        )
 
 
 def in_dtype(value: float | tf.Tensor, dtype: tf.DType) -> tf.Tensor:

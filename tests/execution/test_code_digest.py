@@ -1,6 +1,7 @@
 """What a digest of an object's code sees."""
 
 import functools
+import importlib
 import os
 import subprocess
 import sys
@@ -37,6 +38,26 @@ class Child(Object):
         return super().update() + 1
 
 
+def slots_of(slot):
+    """Two functions whose only difference is the first constant of a comprehension."""
+    if slot == "m":
+        return lambda params, state: {p: state["m"][p] + params[p] for p in params}
+    return lambda params, state: {p: state["v"][p] + params[p] for p in params}
+
+
+def says_a():
+    return "a"
+
+
+def says_b():
+    return "b"
+
+
+def documented():
+    """What it says."""
+    return "a"
+
+
 class OfC(np.random.RandomState):
     pass
 
@@ -56,6 +77,9 @@ class OfC(np.random.RandomState):
         (Object, Child),
         (types.SimpleNamespace(a=1), types.SimpleNamespace(a=2)),
         (sgd(0.1), sgd(0.2)),
+        (slots_of("m"), slots_of("v")),
+        (says_a, says_b),
+        (documented, says_b),
         (keras.optimizers.Adam(1e-2), keras.optimizers.Adam(1e-6)),
         (keras.optimizers.Adam(1e-2), keras.optimizers.Nadam(1e-2)),
         (lambda rng: {"rate": rng.uniform()}, lambda rng: {"rate": rng.normal()}),
@@ -64,6 +88,31 @@ class OfC(np.random.RandomState):
 def test_what_computes_otherwise_has_another_digest(one, other):
     assert None not in (digest(one), digest(other)) and digest(one) != digest(other)
     assert digest(one) == digest(one)
+
+
+def test_a_file_called_as_one_of_the_standard_library_is_a_users_own(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # two texts within a second would be one
+    found = []
+    for value in (1, 2):
+        (tmp_path / "colorsys.py").write_text(f"def rate():\n    return {value}\n")
+        monkeypatch.delitem(sys.modules, "colorsys", raising=False)
+        importlib.invalidate_caches()
+        found.append(of_code(importlib.import_module("colorsys").rate))
+    assert differs(*found)
+    monkeypatch.delitem(sys.modules, "colorsys")
+
+
+def test_the_text_of_a_docstring_computes_nothing():
+    def one():
+        """What it says."""
+        return "a"
+
+    def other():
+        """The same, in other words."""
+        return "a"
+
+    assert digest(one) == digest(other) is not None
 
 
 def test_what_is_made_again_has_the_same_digest():
@@ -156,6 +205,8 @@ def test_code_is_another_after_an_edit(monkeypatch):
     assert differs(before[1], of_code(Counting))
     assert differs(of_code(scaled(1)), of_code(scaled(2))) and not differs(of_code(scaled(1)), of_code(scaled(1)))
     assert not differs("3.10 abc", "3.11 def") and differs("3.11 abc", "3.11 def")
+    assert not differs("3.11 abc", "3.11/2 def")  # of before constants of comprehensions counted
+    assert differs(of_code(slots_of("m")), of_code(slots_of("v")))
 
 
 def scaled(k):

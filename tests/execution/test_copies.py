@@ -9,11 +9,12 @@ from taskset.datasets.base import SPLITS
 from taskset.execution.copies import CopiesLoop, NotBatched
 from taskset.execution.loop import Loop
 from taskset.execution.modes import copies_pay
+from taskset.execution.shared_programs import program
 from taskset.normalization.sweep import run_groups
 from taskset.normalization.sweep.options import SweepOptions
-from taskset.normalization.sweep.runner import Account, run_all
+from taskset.normalization.sweep.runner import Account, by_rule, run_all
 from taskset.optimizers import Elementwise, get_optimizer
-from taskset.optimizers.base import as_given, program
+from taskset.optimizers.base import as_given
 from taskset.optimizers.descent import sgd
 from taskset.optimizers.one_run import schedule_free_adamw
 from taskset.tasks.base import Model, Task
@@ -85,6 +86,68 @@ def test_who_shares_a_program():
     assert program(schedule_free_adamw(0.1)) == program(schedule_free_adamw(0.2))
     one, other = (Clipped("clipped", "clipped", sgd(0.1).formula, (), {"learning_rate": rate}, as_given) for rate in (0.1, 0.2))
     assert program(one) != program(other)
+
+
+class Momentum:
+    """A user's own, whose numbers reach `update` by `hparams`; subclasses look at the object instead."""
+
+    name, rule = "own_momentum", "own_momentum"
+
+    def __init__(self, rate=0.1, decay=0.9, nesterov=False):
+        self.rate, self.decay, self.nesterov = rate, decay, nesterov
+
+    def hparams(self, horizon):
+        return {"rate": self.rate, "decay": self.decay, "nesterov": float(self.nesterov)}
+
+    def init(self, params):
+        return {path: tf.zeros_like(w) for path, w in params.items()}
+
+    def update(self, grads, state, params, step, hparams):
+        m = {path: hparams["decay"] * state[path] + g for path, g in grads.items()}
+        return {path: w - hparams["rate"] * self.direction(grads[path], m[path]) for path, w in params.items()}, m
+
+    def direction(self, g, m):
+        return m
+
+
+class ByAFlag(Momentum):
+    def direction(self, g, m):
+        return g + self.decay * m if self.nesterov else m
+
+
+class ByANumber(Momentum):
+    def direction(self, g, m):
+        return m if self.decay else g
+
+
+class ByItsOwnRate(Momentum):
+    def update(self, grads, state, params, step, hparams):
+        return super().update(grads, state, params, step, {**hparams, "rate": self.rate})
+
+
+class InItsStart(Momentum):
+    def init(self, params):
+        return {path: self.decay * w for path, w in params.items()}
+
+
+def test_objects_of_a_users_own_class_share_a_program_where_it_is_the_same():
+    assert program(Momentum(0.1)) == program(Momentum(0.2)) == program(Momentum(0.2, decay=0.0))
+    assert program(ByANumber(decay=0.5)) == program(ByANumber(decay=0.9))
+    assert len(by_rule([Momentum(0.1), Momentum(0.2)])) == 1
+
+
+@pytest.mark.parametrize(
+    "one, other",
+    [
+        (ByAFlag(), ByAFlag(nesterov=True)),
+        (ByANumber(), ByANumber(decay=0.0)),
+        (ByItsOwnRate(0.1), ByItsOwnRate(0.2)),
+        (InItsStart(), InItsStart(decay=0.5)),
+    ],
+    ids=lambda rule: type(rule).__name__,
+)
+def test_objects_whose_python_code_decides_by_a_number_have_programs_of_their_own(one, other):
+    assert program(one) != program(other) and len(by_rule([one, other])) == 2
 
 
 def scaled(tensors):

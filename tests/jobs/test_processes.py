@@ -137,7 +137,7 @@ from taskset.jobs import pool
 def job(name, report):
     print(os.getpid(), flush=True)
     time.sleep(60)
-pool.start_tensorflow = lambda threads: None
+pool.start_worker = lambda: None
 context = pool.multiprocessing.get_context("fork")
 pool.multiprocessing.get_context = lambda kind: context
 pool.run(["a"], job, (), 1)

@@ -23,7 +23,8 @@ def suite(names=NAMES, horizon=100, split="train"):
 
 
 def options(**changes):
-    small = {"pairs": 2, "steps": 4, "lengths": "log_uniform:5:12", "slots": 3, "tasks_per_step": 2, "first_lengths": "spread"}
+    small = {"pairs": 2, "steps": 4, "lengths": "log_uniform:5:12", "slots": 3, "tasks_per_step": 2}
+    small["first_lengths"] = "together" if changes.get("estimator") == "es_full" else "spread"
     return Options(**{"optimizer": "learnable_adam", "seed": 3, "warm_up": 3, "learning_rate": 0.05, **small, **changes})
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from taskset import plugins
 from taskset.execution.memory import private_mib
-from taskset.execution.runtime import start_tensorflow
+from taskset.execution.runtime import start_worker
 from taskset.jobs import pool
 from taskset.jobs.answers import Answer, Died, Done, answer_of
 from taskset.jobs.engines import base
@@ -101,7 +101,7 @@ class LocalProcess:
 def _serve(pipe: Connection, parent: int, make: Callable[..., object], arguments: Sequence[Any], modules: Sequence[str]) -> None:
     """The body of a `LocalProcess`: (method, arguments) come in, answers go out."""
     end_with_parent(parent)
-    start_tensorflow(threads=1)
+    start_worker()
 
     def begin() -> object:
         plugins.load(modules)

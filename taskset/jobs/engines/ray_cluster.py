@@ -59,13 +59,13 @@ class Setup:
             )
         if _Node.session != self.session:
             from taskset.datasets.sharing import join_shared_arrays
-            from taskset.execution.runtime import start_tensorflow
+            from taskset.execution.runtime import start_worker
 
             for name, value in self.settings.items():  # of a node's own, those that this process lacks would change numbers
                 os.environ.pop(name, None)
                 os.environ.update({name: value} if value else {})
             _Node.scratch, _Node.session = join_shared_arrays(self.session), self.session
-            start_tensorflow(threads=1)
+            start_worker()
         carried.unpack(self.files, _Node.scratch)
         plugins.load(self.modules)
 

@@ -34,7 +34,8 @@ def by_rule(optimizers: Sequence[Optimizer]) -> list[list[Optimizer]]:
 
 
 def _program(optimizer: Optimizer) -> str:
-    from taskset.optimizers.base import is_own, program  # TensorFlow
+    from taskset.execution.shared_programs import program  # TensorFlow
+    from taskset.optimizers.base import is_own
 
     return program(optimizer) if is_own(optimizer) else optimizer.rule
 

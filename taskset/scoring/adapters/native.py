@@ -9,7 +9,8 @@ from typing import Any, Protocol, TypeAlias, TypeGuard
 
 from taskset.errors import ConfigError, shown
 from taskset.execution.checked import checked_init, checked_update
-from taskset.optimizers.base import Init, Optimizer, Update, is_optimizer, is_own, program
+from taskset.execution.shared_programs import program
+from taskset.optimizers.base import Init, Optimizer, Update, is_optimizer, is_own, require_float32
 
 
 class HasFunctions(Protocol):
@@ -89,8 +90,9 @@ def with_steps(hyperparameters: Mapping[str, float], horizon: int) -> dict[str, 
 
 
 def numbers_of(hyperparameters: Mapping[str, Any] | None, name: str) -> dict[str, float]:
-    """Hyperparameters {name: number} as floats. Raises `ConfigError` for what is no finite number."""
+    """Hyperparameters {name: number} as floats. Raises `ConfigError` for what is no finite number, and as `require_float32`."""
     for key, value in (hyperparameters or {}).items():
         if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
             raise ConfigError(f"hyperparameter {key!r} of {name!r} is {shown(value)}: allowed are finite numbers")
+        require_float32(key, value, name)
     return {key: float(value) for key, value in (hyperparameters or {}).items()}

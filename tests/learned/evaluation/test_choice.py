@@ -75,6 +75,15 @@ def test_weights_of_a_training_for_validation_losses_are_chosen_by_these(tmp_pat
     assert choice.choose(kept, seeds=2, batches=1, evaluations=5)[0].step != 2  # by the train loss, turned round
 
 
+def test_weights_of_two_trainings_are_not_chosen_from(tmp_path, kept):
+    for path in kept.glob("weights-*.npz"):
+        loaded = checkpoint.load(path)
+        meta = {**loaded.meta, "options": {**loaded.meta["options"], "seed": loaded.step // 3}}
+        checkpoint.save(tmp_path / path.name, meta, loaded.arrays)
+    with pytest.raises(StoreError, match=r"other options \(seed\): weights-0000001.npz is of another training; move"):
+        choice.choose(tmp_path)
+
+
 def test_what_is_not_there_is_one_line(tmp_path, kept):
     with pytest.raises(StoreError, match="--keep-every"):
         choice.choose(tmp_path)

@@ -40,6 +40,7 @@ def test_length_schedules():
         {"optimizer": "adamm"}, {"estimator": "pess"}, {"objective": "training"}, {"differences": "abs"}, {"pairs": 0},
         {"sigma": 1e300}, {"sigma": 1e-300}, {"learning_rate": 1e30}, {"clip": 0}, {"sigma": -1.0}, {"steps": 50},
         {"tasks_per_step": 9}, {"seed": -1}, {"lengths": "many"}, {"first_lengths": "later"},
+        {"first_lengths": "spread", "estimator": "es_full"}, {"sigma": 0.5, "estimator": "bptt"},
         {"clip": 0.0}, {"augment": "all"},
     ],
 )  # fmt: skip

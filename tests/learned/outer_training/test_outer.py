@@ -1,5 +1,6 @@
 """Outer training: the task pool, workers, checkpoints, and resuming as if nothing had happened."""
 
+import dataclasses
 import os
 import signal
 import threading
@@ -258,6 +259,46 @@ def test_weights_are_kept_on_the_way_and_tell_everything(tmp_path, pes_pool):
     for path, value in kept.theta.items():
         np.testing.assert_array_equal(value, made.weights[path])
     assert not list(tmp_path.glob(".*"))  # nothing half-written is left
+
+
+def test_a_trainer_whose_step_was_interrupted_goes_no_further(tmp_path, pes_pool, monkeypatch):
+    """Some places have been estimated, and are ahead of the weights: saved so, no resumption would repeat the training."""
+    chosen, whole = pes_pool.options, pes_pool.suite
+    made = trainer(tmp_path, whole, chosen, fresh(pes_pool))
+    made.train(2)
+    saved = (tmp_path / outer.LATEST).read_bytes()
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(outer, "of_groups", interrupted)  # after the estimates
+        with pytest.raises(KeyboardInterrupt):
+            made.train(4)
+    for again in (made.save, lambda: made.train(4)):
+        with pytest.raises(TasksetError, match=r"outer step 3 was interrupted: open the trainer again, which resumes from"):
+            again()
+    assert (tmp_path / outer.LATEST).read_bytes() == saved
+    resumed = trainer(tmp_path, whole, chosen, fresh(pes_pool)).train(4)
+    for path, value in trainer(tmp_path / "whole", whole, chosen, fresh(pes_pool)).train(4).items():
+        np.testing.assert_array_equal(resumed[path], value)
+
+
+def test_kept_weights_are_of_one_training(tmp_path, pes_pool):
+    """Of a training that was killed, weights may be there that are later than its checkpoint, or without one."""
+    chosen, whole = pes_pool.options, pes_pool.suite
+    trainer(tmp_path, whole, chosen, fresh(pes_pool)).train(2, keep_every=1)
+    later = tmp_path / "weights-0000003.npz"
+    found = checkpoint.load(tmp_path / "weights-0000002.npz")
+    checkpoint.save(later, {**found.meta, "step": 3}, found.arrays)
+    trainer(tmp_path, whole, chosen, fresh(pes_pool))
+    assert sorted(path.name for path in tmp_path.glob("weights-*")) == ["weights-0000001.npz", "weights-0000002.npz"]
+    (tmp_path / outer.LATEST).unlink()
+    other = dataclasses.replace(chosen, seed=chosen.seed + 1)
+    with pytest.raises(StoreError, match=r"weights-0000001.npz was made with other options \(seed\): move it elsewhere"):
+        trainer(tmp_path, whole, other, TaskPool(whole, other))
+    trainer(tmp_path, whole, chosen, fresh(pes_pool))
+    assert not list(tmp_path.glob("weights-*"))
 
 
 def test_broken_checkpoints_are_one_line(tmp_path, pes_pool):
