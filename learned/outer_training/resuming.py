@@ -89,16 +89,23 @@ def restore(trainer: Trainer, path: Path) -> None:
         raise StoreError(f"{path} is damaged, or of another version of the package ({problem}): use another --out") from error
 
 
-def remove_later_weights(trainer: Trainer) -> None:
-    """Delete the weights that a training kept after the step that it resumes from, which it keeps again.
-
-    Raises `StoreError` where the directory has weights of another training, which would be chosen from beside this one's.
-    """
+def require_own_weights(trainer: Trainer) -> None:
+    """Raise `StoreError` where the directory of a new training has weights of another, which would be chosen from as well."""
     for path in sorted(trainer.directory.glob(KEPT)):
-        found = checkpoint.load(path)
         way_out = "move it elsewhere, or use another --out"
-        require_same_training(found, trainer.options.as_json(), trainer.suite.as_json(), way_out)
-        if found.step > trainer.step:
+        require_same_training(checkpoint.load(path), trainer.options.as_json(), trainer.suite.as_json(), way_out)
+
+
+def remove_later_weights(trainer: Trainer) -> None:
+    """Delete the weights that were kept at steps behind the checkpoint: those steps are taken again.
+
+    Without a checkpoint there is nothing that says which those are, and nothing is deleted.
+    """
+    if not (trainer.directory / LATEST).exists():
+        return
+    for path in trainer.directory.glob(KEPT):
+        number = re.fullmatch(r"weights-(\d{7,})\.npz", path.name)
+        if number and int(number[1]) > trainer.step:
             path.unlink()
 
 

@@ -83,9 +83,8 @@ class Trainer:
         if (self.directory / LATEST).exists():
             resuming.restore(self, self.directory / LATEST)
         else:
+            resuming.require_own_weights(self)
             self.step = 0
-        resuming.remove_later_weights(self)
-        if not self.step:
             self.x = self.layout.vector({path: start[path] for path in self.layout.shapes}).astype(np.float64)
             self.m, self.v = np.zeros_like(self.x), np.zeros_like(self.x)
 
@@ -165,6 +164,7 @@ class Trainer:
         """Steps until `over()`; hours: of the time plan, None for a training of steps, which has none."""
         for name, every in (("save_every", save_every), ("keep_every", 1 if keep_every is None else keep_every)):
             whole_number(name, every)
+        resuming.remove_later_weights(self)
         with self._open_log() as file, Events(self.directory / TENSORBOARD, self.step) as events:
             if hours is not None:
                 self.plan.start()

@@ -49,8 +49,7 @@ def run(
     the run, for the report. publishing: write the report into docs/ and the weights among those that ship. until: the last of
     STEPS to take. say: called with each line of progress.
 
-    Raises `StoreError` where `out` was begun with another recipe, other hours or other baselines, `ConfigError` where an argument
-    is not allowed.
+    Raises `StoreError` where `out` was begun with another recipe or other hours, `ConfigError` where an argument is not allowed.
     """
     if until not in STEPS:
         raise unknown("step", until, list(STEPS), f"Allowed are {', '.join(STEPS)}.")
@@ -58,8 +57,7 @@ def run(
     if publishing:
         publish.check()
     out = Path(out)
-    made_from = {"baselines": str(Path(baselines).resolve())} if baselines else {}
-    settle(out / RECORD, {**recipe.as_json(), "hours": float(hours), **made_from}, "recipe, budget or baselines")
+    settle(out / RECORD, {**recipe.as_json(), "hours": float(hours)}, "recipe or budget")
     proposed = _made(out / "proposed.json", lambda: screening.proposed(recipe, baselines))
     say(f"proposed: {judgement.counts(proposed)}")
     if until == "suite":

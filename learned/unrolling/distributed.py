@@ -80,8 +80,11 @@ def check_pairs(pairs: int, strategy: tf.distribute.Strategy, groups: int = 1) -
     """Raise `ConfigError` unless every replica has the same number of pairs of each of the groups."""
     replicas = strategy.num_replicas_in_sync
     if pairs % (replicas * groups):
-        each = f", for each of {groups} groups" if groups > 1 else ""
-        raise ConfigError(f"pairs is {pairs}: allowed is a multiple of the {replicas} replicas of the strategy{each}")
+        of_what = f"{replicas * groups}, {replicas} replicas of the strategy for each of {groups} groups"
+        raise ConfigError(
+            f"pairs is {pairs}: allowed is a multiple of "
+            + (of_what if groups > 1 else f"the {replicas} replicas of the strategy")
+        )
 
 
 def describe(strategy: tf.distribute.Strategy) -> str:

@@ -23,6 +23,8 @@ from taskset.version import __version__
 
 __all__ = ["Version", "app", "is_script", "main"]  # `python -m learned` has these, too
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+
 
 def is_script(name: str) -> bool:
     """Whether this process is the console script of that name: shells complete for scripts, not for `python -m`."""
@@ -74,7 +76,6 @@ def main(commands: typer.Typer = app, name: str = "python -m taskset") -> None:
     try:
         with _notes():
             status = commands(standalone_mode=False, prog_name=script if is_script(script) else name)
-        sys.stdout.flush()  # here, where it may fail in one line; Python's own flush comes too late for that
     except TasksetError as error:
         status = _fail(str(error))
     except typer.Exit as ended:
@@ -88,15 +89,11 @@ def main(commands: typer.Typer = app, name: str = "python -m taskset") -> None:
         if not isinstance(ended.__context__, BrokenPipeError):
             raise
         status = 0  # the reader of a pipe, such as `head`, has seen enough
-    except BrokenPipeError:
-        _drop_output()
-        status = 0
     except OSError as error:
-        if error.filename is not None or error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in _NO_ROOM or not _is_of_printing(error):
             raise
-        _drop_output()
-        status = _fail(f"can't write the output: {system(error)}")
-    sys.exit(status if isinstance(status, int) else 0)
+        status = _unwritten(error)
+    sys.exit(_written(status if isinstance(status, int) else 0))
 
 
 def _print_any_text() -> None:
@@ -105,11 +102,32 @@ def _print_any_text() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
-def _drop_output():
-    """Send what stdout still holds, which can't be written where it should go, to nowhere: Python writes it when it ends."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
+def _written(status: int) -> int:
+    """The status of a command whose output is written: here, where it may fail in one line, and not when Python ends."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError as error:
+        _unwritten(error)
+    except OSError as error:
+        return _unwritten(error)
+    return status
+
+
+def _unwritten(error: OSError) -> int:
+    """The status of a command whose output can't be written; says so, but not to a reader of a pipe that has seen enough."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)  # for what stdout still holds, which Python writes when it ends
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
+    return 0 if isinstance(error, BrokenPipeError) else _fail(f"can't write the output: {system(error)}")
+
+
+def _is_of_printing(error: OSError) -> bool:
+    """Whether an error was raised where commands print, and not where they write files."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    module = "" if place is None else str(place.tb_frame.f_globals.get("__name__", ""))
+    return module.startswith(("taskset.cli.", "learned.cli.", "rich.", "typer.", "click."))
 
 
 @contextlib.contextmanager

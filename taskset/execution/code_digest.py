@@ -29,8 +29,7 @@ _LEFT_OUT = {"__dict__", "__weakref__", "__doc__", "__module__", "__qualname__",
 _LEFT_OUT |= {"__static_attributes__", "_abc_impl", "__abstractmethods__", "__orig_bases__", "__parameters__", "__match_args__"}
 
 
-_DOCSTRING = 0x4000000  # a flag of code from Python 3.13 on: its first constant is a docstring
-_FORM = 2  # of the texts of `of_code`: 1 passed over some constants
+_DOCSTRING = 0x4000000  # a flag of code from Python 3.14 on: its first constant is a docstring
 
 
 class Unknown(Exception):
@@ -50,20 +49,20 @@ def of_code(thing: object) -> str | None:
 
     The code is that of functions and classes, their defaults and closures, and of what they name globally. Values that a run may
     change don't count, in containers and objects, nor do versions of packages. It begins with the version of Python, whose
-    bytecode it is of, and with a number of its own form: `differs` tells what has changed.
+    bytecode it is of: `differs` tells what has changed.
     """
     try:
-        return f"{sys.version_info.major}.{sys.version_info.minor}/{_FORM} {_CodeReader().digest(thing)[:16]}"
+        return f"{sys.version_info.major}.{sys.version_info.minor} {_CodeReader().digest(thing)[:16]}"
     except Exception:  # whatever objects of others raise when they are looked at
         return None
 
 
 def differs(one: str, other: str) -> bool:
-    """Whether two texts of `of_code` are of different code; of two versions of Python, or forms, that can't be told: False."""
+    """Whether two texts of `of_code` are of different code; of two versions of Python that can't be told, and is False."""
     return one != other and one.partition(" ")[0] == other.partition(" ")[0]
 
 
-def _installed(module: str) -> str | None:
+def package_of(module: str) -> str | None:
     """ "NAME VERSION" of the installed package that a module is of; None for a user's own."""
     top = module.partition(".")[0]
     if top in _OWN:
@@ -120,7 +119,7 @@ class _Reader:
     def _function(self, function: types.FunctionType) -> object:
         cells = [_content(cell) for cell in function.__closure__ or ()]
         bound = self._read([function.__defaults__, function.__kwdefaults__, cells])
-        if (package := _installed(function.__module__ or "")) is not None:
+        if (package := package_of(function.__module__ or "")) is not None:
             return ["function", package, function.__module__, function.__qualname__, bound]
         there = function.__globals__
         used = [(name, self._read(there[name])) for name in sorted(_names(function.__code__)) if name in there]
@@ -144,7 +143,7 @@ class _Reader:
         return ["builtin", str(function.__module__), function.__qualname__, None if known else self._read(owner)]
 
     def _module(self, module: types.ModuleType) -> object:
-        if (package := _installed(module.__name__)) is not None:
+        if (package := package_of(module.__name__)) is not None:
             return ["module", package, module.__name__]
         try:
             return ["module", hashlib.sha256(Path(str(module.__file__)).read_bytes()).hexdigest()]
@@ -152,7 +151,7 @@ class _Reader:
             raise Unknown from error
 
     def _class(self, kind: type) -> object:
-        if (package := _installed(kind.__module__)) is not None:
+        if (package := package_of(kind.__module__)) is not None:
             return ["class", package, kind.__module__, kind.__qualname__]
         parts = {name: value for name, value in vars(kind).items() if name not in _LEFT_OUT and not _is_slot(value)}
         return ["class", self._read(kind.__bases__), self._read(parts)]
@@ -205,7 +204,7 @@ class _CodeReader(_Reader):
         name = [function.__module__, function.__qualname__]
         bound = [self._read(function.__defaults__), self._pairs(function.__kwdefaults__ or {})]
         bound += [self._read(_content(cell)) for cell in function.__closure__ or ()]
-        if _installed(function.__module__ or "") is not None:
+        if package_of(function.__module__ or "") is not None:
             return ["function", name, bound]
         there = function.__globals__
         used = [(key, self._read(there[key])) for key in sorted(_names(function.__code__)) if key in there]
@@ -218,10 +217,10 @@ class _CodeReader(_Reader):
         return ["partial", self._read(thing.func), self._read(thing.args), self._pairs(thing.keywords)]
 
     def _module(self, module: types.ModuleType) -> object:
-        return ["module", module.__name__] if _installed(module.__name__) is not None else super()._module(module)
+        return ["module", module.__name__] if package_of(module.__name__) is not None else super()._module(module)
 
     def _class(self, kind: type) -> object:
-        if _installed(kind.__module__) is not None:
+        if package_of(kind.__module__) is not None:
             return ["class", kind.__module__, kind.__qualname__]
         parts = {name: value for name, value in vars(kind).items() if name not in _LEFT_OUT and not _is_slot(value)}
         return ["class", [self._read(base) for base in kind.__bases__], self._pairs(parts)]
@@ -264,8 +263,8 @@ _READERS: tuple[tuple[Any, str], ...] = (
 
 
 def _has_docstring(code: types.CodeType) -> bool:
-    """Whether the first constant is a docstring. Before Python 3.13 that of a function is one, or None; others have none."""
-    if sys.version_info >= (3, 13):
+    """Whether the first constant is a docstring. Before Python 3.14 that of a function is one, or None; others have none."""
+    if sys.version_info >= (3, 14):
         return bool(code.co_flags & _DOCSTRING)
     function = code.co_flags & inspect.CO_NEWLOCALS and not code.co_name.startswith("<")
     return bool(function and code.co_consts and isinstance(code.co_consts[0], str))

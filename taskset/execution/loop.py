@@ -25,7 +25,7 @@ from taskset.execution import evaluation_batches, modes, scalars
 from taskset.execution.checked import checked_init, checked_update, tensors
 from taskset.execution.program import compiled
 from taskset.execution.scalars import Scalars
-from taskset.optimizers.base import Gradients, Hparams, Optimizer, Params, State, is_optimizer, is_own, positive, require_float32
+from taskset.optimizers.base import Gradients, Hparams, Optimizer, Params, State, hparams_of, is_optimizer, is_own, positive
 from taskset.random.seeds import batch_seed
 from taskset.random.stateless import Key
 from taskset.tasks.base import Task
@@ -255,9 +255,6 @@ class Loop:
 
     def scalars_of(self, run: Run, hparams: Hparams, steps: int) -> tf.Tensor:
         """All scalars of a call of the training program, int32 [6 + n] (`taskset.execution.scalars`)."""
-        for name in self._names:
-            if isinstance(hparams[name], (int, float)):
-                require_float32(name, hparams[name], self.optimizer.name)
         floats = np.array([hparams[name] for name in self._names], np.float32).ravel()
         return tf.constant(scalars.packed(scalars.of_call(run.seed, run.step, steps), floats))
 
@@ -364,7 +361,7 @@ def train(
     steps = positive(steps, "steps")
     interval = default_interval(steps) if interval is None else positive(interval, "interval")
     loop = Loop(task, optimizer, interval, mode)
-    run, hparams = loop.start(seed), optimizer.hparams(steps)
+    run, hparams = loop.start(seed), hparams_of(optimizer, steps)
     losses, part = [np.zeros(0, np.float32)], []
     for count, raw in calls(loop, seed, steps, interval):
         part.append(loop.train(run, hparams, count, raw))

@@ -60,7 +60,7 @@ class Optimizer(Protocol):
     name: what results are stored under.
     rule: names `init` and `update`. Optimizers of one rule differ in their hyperparameters only and share a compiled program, so
         different behaviour needs a different rule. (Of a user's own, those do that differ in nothing but numbers that `hparams`
-        gives by the names of their attributes.)
+        gives by the names of their attributes, and that no other code of theirs reads.)
 
     Four more attributes are optional, and absent from an optimizer that doesn't need them:
 
@@ -204,17 +204,25 @@ def positive(steps: int, name: str = "horizon") -> int:
     return whole_number(name, steps, note=", a number of steps")
 
 
+def hparams_of(optimizer: Optimizer, horizon: int) -> dict[str, float]:
+    """`optimizer.hparams(horizon)`, of which `require_float32` holds."""
+    hparams = optimizer.hparams(horizon)
+    for name, value in hparams.items():
+        require_float32(name, value, optimizer.name)
+    return hparams
+
+
 def require_float32(name: str, value: Any, optimizer: str) -> None:
     """Raise `ConfigError` for a hyperparameter that would be another number in float32, in which compiled steps get it.
 
-    That is a whole number (a seed, say) that would be rounded, and a finite one that would be infinite.
+    That is an integer, such as a seed, that would be rounded, and a finite number that would be infinite.
     """
     with np.errstate(over="ignore"):
         rounded = float(np.float32(min(max(value, -1e39), 1e39)))
     if (isinstance(value, (int, np.integer)) and rounded != value) or (math.isfinite(value) and not math.isfinite(rounded)):
         raise ConfigError(
             f"hyperparameter {name!r} of {optimizer!r} is {value!r}: steps get it in float32, where it is {rounded:.9g}; "
-            "give a number that float32 has"
+            "give a number that float32 has, or a float if it may be rounded"
         )
 
 

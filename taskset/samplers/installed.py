@@ -36,6 +36,17 @@ def is_one(text: str) -> bool:
     return bool(found)
 
 
+def takes(name: str) -> bool:
+    """Whether `is_one` finds one; False where a package can't be asked, which whoever asks for its optimizers is told.
+
+    It may be the one that is being imported, and registers optimizers of its own.
+    """
+    try:
+        return is_one(name)
+    except ConfigError:
+        return False
+
+
 def _knows(who: str, make: Callable[[str], Any], text: str) -> bool:
     if hasattr(make, "is_one"):
         return bool(_asked(who, make.is_one, text))

@@ -232,7 +232,7 @@ def register_optimizer(name: str, **hyperparameters: float | bool) -> Callable[[
             f"optimizer name {name!r}: names of the package's optimizers, and names that begin with {' or '.join(grids)}, "
             "are taken; choose another name"
         )
-    if installed.is_one(name):
+    if installed.takes(name):
         raise ConfigError(f"optimizer name {name!r}: an installed package has an optimizer of this name; choose another name")
     for field, value in hyperparameters.items():
         if field in ("optimizer", "family"):

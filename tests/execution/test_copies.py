@@ -130,9 +130,28 @@ class InItsStart(Momentum):
         return {path: self.decay * w for path, w in params.items()}
 
 
+def rate_of(rule):
+    return rule.rate
+
+
+class ByAHelper(Momentum):
+    def direction(self, g, m):
+        return rate_of(self) * m
+
+
+class ByAnyName(Momentum):
+    def direction(self, g, m):
+        return getattr(self, "de" + "cay") * m
+
+
+class AtTheEnd(Momentum):
+    def evaluated(self, params, state, hparams):
+        return {path: w - self.rate * state[path] for path, w in params.items()}
+
+
 def test_objects_of_a_users_own_class_share_a_program_where_it_is_the_same():
     assert program(Momentum(0.1)) == program(Momentum(0.2)) == program(Momentum(0.2, decay=0.0))
-    assert program(ByANumber(decay=0.5)) == program(ByANumber(decay=0.9))
+    assert program(ByANumber(0.1)) == program(ByANumber(0.2)) != program(ByANumber(0.2, decay=0.5))
     assert len(by_rule([Momentum(0.1), Momentum(0.2)])) == 1
 
 
@@ -143,6 +162,9 @@ def test_objects_of_a_users_own_class_share_a_program_where_it_is_the_same():
         (ByANumber(), ByANumber(decay=0.0)),
         (ByItsOwnRate(0.1), ByItsOwnRate(0.2)),
         (InItsStart(), InItsStart(decay=0.5)),
+        (ByAHelper(0.1), ByAHelper(0.2)),
+        (ByAnyName(), ByAnyName(decay=0.5)),
+        (AtTheEnd(0.1), AtTheEnd(0.2)),
     ],
     ids=lambda rule: type(rule).__name__,
 )

@@ -31,7 +31,7 @@ def dies_once(job, place, report):
 @pytest.fixture
 def quick(monkeypatch):
     """Workers that don't import TensorFlow, in their own way of starting."""
-    monkeypatch.setattr(pool, "start_tensorflow", lambda threads: None)
+    monkeypatch.setattr(pool, "start_worker", lambda: None)
     context = pool.multiprocessing.get_context("fork")
     monkeypatch.setattr(pool.multiprocessing, "get_context", lambda kind: context)
 
@@ -59,19 +59,19 @@ def test_a_job_that_another_process_had_is_not_begun_when_time_is_up(quick, tmp_
 def test_a_worker_killed_before_it_has_read_its_job(quick, tmp_path, monkeypatch):
     starts = []
 
-    def first_is_killed(threads):
+    def first_is_killed():
         if not Path(tmp_path, "first").exists():
             Path(tmp_path, "first").touch()
             time.sleep(0.2)  # its job is in the pipe by now
             os.kill(os.getpid(), signal.SIGKILL)
 
-    monkeypatch.setattr(pool, "start_tensorflow", first_is_killed)
+    monkeypatch.setattr(pool, "start_worker", first_is_killed)
     done = pool.run(["a", "b"], dies_once, (str(tmp_path),), 1, lambda progress: starts.append(1))
     assert sorted(done.finished) == ["a", "b"] and not done.failed
 
 
 def test_processes_that_can_not_begin_end_the_run(quick, tmp_path, monkeypatch):
-    monkeypatch.setattr(pool, "start_tensorflow", lambda threads: os._exit(3))
+    monkeypatch.setattr(pool, "start_worker", lambda: os._exit(3))
     with pytest.raises(TasksetError, match="status 3"):
         pool.run([str(i) for i in range(50)], dies_once, (str(tmp_path),), 2)
 

@@ -15,6 +15,7 @@ from taskset.errors import ConfigError, UnknownName
 from taskset.execution.loop import train
 from taskset.normalization.release import check
 from taskset.normalization.tables import optimizers_frame
+from taskset.samplers import installed
 from taskset.samplers.optimizers import all_optimizers, fixed_optimizers
 
 OWN = Path(__file__).parents[2] / "examples" / "own_optimizer.py"  # not imported: --import is to do that
@@ -152,7 +153,35 @@ def test_a_file_that_fails_leaves_nothing_registered(tmp_path):
         taskset.get_optimizer_config("half")
 
 
+def test_hyperparameters_that_steps_would_get_as_others():
+    class Drawing:
+        name = rule = "drawing"
+
+        def hparams(self, horizon):
+            return {"seed": 123456789}
+
+        def init(self, params):
+            return {}
+
+        def update(self, grads, state, params, step, hparams):
+            return params, state
+
+    with pytest.raises(ConfigError, match="hyperparameter 'seed' of 'drawing' is 123456789: .* float32, where it is 123456792"):
+        train(taskset.get_task(TASK), Drawing(), 2)
+
+
 @pytest.mark.parametrize("name", pretrained.names())
 def test_names_of_an_installed_package_are_taken(name):
     with pytest.raises(ConfigError, match="an installed package has an optimizer of this name; choose another name"):
         taskset.register_optimizer(name)
+
+
+def test_a_package_that_can_not_be_asked_for_its_names_does_not_stop_others(monkeypatch):
+    """It may be the one that is being imported."""
+
+    def broken(text):
+        raise ConfigError("installed package 'lab' has optimizers and can't be imported")
+
+    monkeypatch.setattr(installed, "is_one", broken)
+    taskset.register_optimizer("mine", learning_rate=0.1)(optimizers.sgd)
+    assert taskset.get_optimizer("mine").name == "mine"

@@ -19,6 +19,12 @@ def test_a_pair_of_functions(task, expected):
     same(curves(task, adapt((plain_init, plain_update), "pair", {"learning_rate": RATE})), expected)
     with pytest.raises(ConfigError, match="finite numbers"):
         adapt((plain_init, plain_update), "pair", {"learning_rate": "high"})
+    for value, found in ((123456789, "123456792"), (1e39, "inf")):
+        with pytest.raises(
+            ConfigError, match=f"hyperparameter 'seed' of 'pair' is .*: steps get it in float32, where it is {found};"
+        ):
+            adapt((plain_init, plain_update), "pair", {"learning_rate": RATE, "seed": value})
+    adapt((plain_init, plain_update), "pair", {"learning_rate": RATE, "seed": 2**30, "decay": 0.1, "least": 1e-50})
 
 
 def test_keras(task, expected):

@@ -11,15 +11,15 @@ tasks and 4 seeds.
 
 Settings. Training tasks are drawn, with another draw for each outer seed: Tiny_mlp or Tiny_autoencoder (8x8 pixels, batches of
 32, synthetic) of eight data sets, the scale of the first weights log-uniform between .3 and 3; those of fewer tasks are the
-first of those of more. They differ in data and starts, not in shapes, and so share two compiled programs: all arms spend their
-time in the same way. Their loss scales are those of tiny:1, interpolated between its three starts. `anchored`, which starts as
-NAdam, is trained by ES-Single for the mean of the loss, whole trainings of 200 steps in truncations of 20, four tasks with 8
-pairs each in an outer step, gradients with a norm of at most 1; a task stays until each pair has ended four trainings of it.
-So many core-minutes, compilation included, for each of the four arms and two outer seeds (--minutes); the synthetic data sets
-are made beforehand. Judged on mnist and fashion_mnist, which are in no training task: the same families with three starts each
-(12 tasks), and families that were left out (8 tasks: convolutional nets on images, recurrent nets on text, quadratics). Adam
-with one rate: of 19, the best on 48 tasks of tiny:1 of the training's families and data sets. DIR of --runs keeps the
-trainings; the same command resumes them. --train makes some of the trainings; the table is of those that there are, also in
+first of those of more. They differ in data and starts, not in shapes, and so share two compiled programs, whatever their
+number. Their loss scales are those of tiny:1, interpolated between its three starts. `anchored`, which starts as NAdam, is
+trained by ES-Single for the mean of the loss, whole trainings of 200 steps in truncations of 20, four tasks with 8 pairs each
+in an outer step, gradients with a norm of at most 1; a task stays until each pair has ended four trainings of it. So many
+core-minutes, compilation included, for each of the four arms and two outer seeds (--minutes); the synthetic data sets are made
+beforehand. Judged on mnist and fashion_mnist, which are in no training task: the same families with three starts each (12
+tasks), and families that were left out (8 tasks: convolutional nets on images, recurrent nets on text, quadratics). Adam with
+one rate: of 19, the best on 48 tasks of tiny:1 of the training's families and data sets. DIR of --runs keeps the trainings; the
+same command resumes them. --train makes some of the trainings; the table is of those that there are, also in
 tools/experiments/results, where --publish puts them.
 """
 

@@ -16,6 +16,7 @@ from taskset.execution.copies import CopiesLoop, NotBatched
 from taskset.execution.divergence import has_diverged
 from taskset.execution.loop import Loop
 from taskset.execution.modes import copies_pay
+from taskset.optimizers.base import hparams_of
 
 if TYPE_CHECKING:
     from taskset.normalization.sweep.options import SweepOptions
@@ -97,7 +98,7 @@ class OneByOne:
         self, task: Task, group: Sequence[Optimizer], interval: int, options: SweepOptions, mode: str | None = None
     ) -> None:
         self.group, self.options, self.loop = group, options, Loop(task, group[0], interval, mode)
-        self._hparams = {o.name: o.hparams(options.steps) for o in group}
+        self._hparams = {o.name: hparams_of(o, options.steps) for o in group}
 
     def start(self, seed: int, account: Account) -> None:
         """All runs at step 0; account: the `Account` of the time."""
@@ -144,7 +145,7 @@ class Together:
     def __init__(self, task: Task, group: Sequence[Optimizer], interval: int, options: SweepOptions) -> None:
         self.group, self.options, self.copies = group, options, len(group)
         self.loop = CopiesLoop(task, group[0], self.copies, interval)
-        each = [o.hparams(options.steps) for o in group]
+        each = [hparams_of(o, options.steps) for o in group]
         self._hparams = {name: [hparams[name] for hparams in each] for name in each[0]}
         self._tensors = {name: tf.constant(values, tf.float32) for name, values in self._hparams.items()}
         self._place = {o.name: i for i, o in enumerate(group)}

@@ -76,6 +76,8 @@ class Pair:
     def __init__(self, init: Init, update: Update, name: str, hyperparameters: Mapping[str, Any] | None = None) -> None:
         self.name, self.init, self.update = name, checked_init(init, name), checked_update(update, name)
         self._hparams = numbers_of(hyperparameters, name)
+        for key, value in (hyperparameters or {}).items():
+            require_float32(key, value, name)
         # The functions themselves: a function that makes functions gives all of them the same name.
         self.rule = " ".join(["pair", identity(init), identity(update), *sorted(self._hparams)])
 
@@ -90,9 +92,8 @@ def with_steps(hyperparameters: Mapping[str, float], horizon: int) -> dict[str, 
 
 
 def numbers_of(hyperparameters: Mapping[str, Any] | None, name: str) -> dict[str, float]:
-    """Hyperparameters {name: number} as floats. Raises `ConfigError` for what is no finite number, and as `require_float32`."""
+    """Hyperparameters {name: number} as floats. Raises `ConfigError` for what is no finite number."""
     for key, value in (hyperparameters or {}).items():
         if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
             raise ConfigError(f"hyperparameter {key!r} of {name!r} is {shown(value)}: allowed are finite numbers")
-        require_float32(key, value, name)
     return {key: float(value) for key, value in (hyperparameters or {}).items()}

@@ -292,13 +292,15 @@ def test_kept_weights_are_of_one_training(tmp_path, pes_pool):
     found = checkpoint.load(tmp_path / "weights-0000002.npz")
     checkpoint.save(later, {**found.meta, "step": 3}, found.arrays)
     trainer(tmp_path, whole, chosen, fresh(pes_pool))
+    assert later.exists()  # whoever only looks deletes nothing
+    trainer(tmp_path, whole, chosen, fresh(pes_pool)).train(2)
     assert sorted(path.name for path in tmp_path.glob("weights-*")) == ["weights-0000001.npz", "weights-0000002.npz"]
     (tmp_path / outer.LATEST).unlink()
     other = dataclasses.replace(chosen, seed=chosen.seed + 1)
     with pytest.raises(StoreError, match=r"weights-0000001.npz was made with other options \(seed\): move it elsewhere"):
         trainer(tmp_path, whole, other, TaskPool(whole, other))
-    trainer(tmp_path, whole, chosen, fresh(pes_pool))
-    assert not list(tmp_path.glob("weights-*"))
+    trainer(tmp_path, whole, chosen, fresh(pes_pool)).train(1, keep_every=1)  # of the same training, before its first checkpoint
+    assert len(list(tmp_path.glob("weights-*"))) == 2
 
 
 def test_broken_checkpoints_are_one_line(tmp_path, pes_pool):

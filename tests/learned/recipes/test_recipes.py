@@ -49,7 +49,7 @@ def test_a_tiny_recipe_comes_to_its_end(tmp_path, monkeypatch):
         (HOURS, dataclasses.replace(TINY, seeds=2), "seeds was 1"),
     ):
         with pytest.raises(
-            StoreError, match=f"begun with another recipe, budget or baselines .{expected}.*: use the same, or another --out"
+            StoreError, match=f"begun with another recipe or budget .{expected}.*: use the same, or another --out"
         ):
             steps.run(recipe, tmp_path, hours=hours)
 
@@ -93,9 +93,7 @@ def test_a_directory_of_an_earlier_version_is_refused(tmp_path):
     values = {**TINY.as_json(), "hours": HOURS}
     values["phases"] = values.pop("parts")
     (tmp_path / steps.RECORD).write_text(json.dumps(values))
-    with pytest.raises(
-        StoreError, match="begun with another recipe, budget or baselines .parts was None, phases was 2.: .*another --out"
-    ):
+    with pytest.raises(StoreError, match="begun with another recipe or budget .parts was None, phases was 2.: .*another --out"):
         steps.run(TINY, tmp_path, hours=HOURS)
 
 

@@ -75,5 +75,5 @@ def test_pairs_are_shared_out_evenly():
     with pytest.raises(ConfigError, match="a multiple of the 3 replicas"):
         distributed.check_pairs(4, Three())
     distributed.check_pairs(12, Three(), groups=2)
-    with pytest.raises(ConfigError, match="pairs is 6: .* a multiple of the 3 replicas of the strategy, for each of 4 groups"):
+    with pytest.raises(ConfigError, match="pairs is 6: .* a multiple of 12, 3 replicas of the strategy for each of 4 groups"):
         distributed.check_pairs(6, Three(), groups=4)
