@@ -21,7 +21,6 @@ from pathlib import Path
 from learned.evaluation import runs
 from learned.outer_training import checkpoint
 from learned.outer_training.identity import KEPT, require_same_training
-from learned.outer_training.options import DEFAULTS
 from taskset.errors import ConfigError, StoreError, whole_number
 from taskset.files import copy_file, settle, write_text
 from taskset.jobs.pool import Progress
@@ -55,9 +54,9 @@ def kept_weights(directory: Path) -> list[Path]:
     if not found:
         raise StoreError(f"{directory} has no {KEPT}: give the folder of a training that kept some (--keep-every)")
     first, *others = map(checkpoint.load, found)
-    options, suite = {**DEFAULTS, **first.value("options", dict)}, first.value("suite", dict)
+    made = {name: first.value(name, dict) for name in ("options", "suite")} | {"own_code": first.meta.get("own_code", {})}
     for other in others:
-        require_same_training(other, options, suite, f"{found[0].name} is of another training; move the files of one elsewhere")
+        require_same_training(other, made, f"{found[0].name} is of another training; move the files of one elsewhere")
     return found
 
 

@@ -16,7 +16,6 @@ from learned.outer_training.identity import KEPT, require_same_training
 from learned.types import Arrays, PathLike, Slots
 from taskset import changes
 from taskset.errors import StoreError, cut, shown
-from taskset.normalization.sweep.provenance import changed_code
 from taskset.scoring.suites.suite import Suite
 from taskset.version import __version__
 
@@ -78,8 +77,7 @@ def restore(trainer: Trainer, path: Path) -> None:
     changed since, or is damaged.
     """
     found = checkpoint.load(path)
-    require_same_training(found, trainer.options.as_json(), trainer.suite.as_json(), "use the same, or another --out")
-    _require_same_code(found, _own_code(trainer.options))
+    require_same_training(found, _meta(trainer), "use the same, or another --out")
     versions = found.value("versions", dict) if "versions" in found.meta else {}
     require_current(path, trainer.suite, versions.get("taskset", changes.FIRST))
     try:
@@ -92,8 +90,7 @@ def restore(trainer: Trainer, path: Path) -> None:
 def require_own_weights(trainer: Trainer) -> None:
     """Raise `StoreError` where the directory of a new training has weights of another, which would be chosen from as well."""
     for path in sorted(trainer.directory.glob(KEPT)):
-        way_out = "move it elsewhere, or use another --out"
-        require_same_training(checkpoint.load(path), trainer.options.as_json(), trainer.suite.as_json(), way_out)
+        require_same_training(checkpoint.load(path), _meta(trainer), "move it elsewhere, or use another --out")
 
 
 def remove_later_weights(trainer: Trainer) -> None:
@@ -107,14 +104,6 @@ def remove_later_weights(trainer: Trainer) -> None:
         number = re.fullmatch(r"weights-(\d{7,})\.npz", path.name)
         if number and int(number[1]) > trainer.step:
             path.unlink()
-
-
-def _require_same_code(found, here):
-    changed = changed_code(found.value("own_code", dict) if "own_code" in found.meta else {}, here)
-    if changed:
-        raise StoreError(
-            f"{found.path} was made with other code of {changed[0]} than it has now: restore it, or use another --out"
-        )
 
 
 def require_current(path: PathLike, suite: Suite, version: str) -> None:

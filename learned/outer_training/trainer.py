@@ -164,11 +164,11 @@ class Trainer:
         """Steps until `over()`; hours: of the time plan, None for a training of steps, which has none."""
         for name, every in (("save_every", save_every), ("keep_every", 1 if keep_every is None else keep_every)):
             whole_number(name, every)
-        resuming.remove_later_weights(self)
         with self._open_log() as file, Events(self.directory / TENSORBOARD, self.step) as events:
             if hours is not None:
                 self.plan.start()
             ended = over()
+            resuming.remove_later_weights(self)
             while not ended:
                 line = self._advance()
                 file.write(line)

@@ -104,6 +104,8 @@ def _print_any_text() -> None:
 
 def _written(status: int) -> int:
     """The status of a command whose output is written: here, where it may fail in one line, and not when Python ends."""
+    if sys.stdout is None or sys.stdout.closed:
+        return status
     try:
         sys.stdout.flush()
     except BrokenPipeError as error:
@@ -115,10 +117,16 @@ def _written(status: int) -> int:
 
 def _unwritten(error: OSError) -> int:
     """The status of a command whose output can't be written; says so, but not to a reader of a pipe that has seen enough."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)  # for what stdout still holds, which Python writes when it ends
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
-    return 0 if isinstance(error, BrokenPipeError) else _fail(f"can't write the output: {system(error)}")
+    with contextlib.suppress(io.UnsupportedOperation):  # of what stands for stdout in tests
+        place = sys.stdout.fileno()
+        nowhere = os.open(os.devnull, os.O_WRONLY)  # for what stdout still holds, which Python writes when it ends
+        os.dup2(nowhere, place)
+        os.close(nowhere)
+    if isinstance(error, BrokenPipeError):
+        return 0
+    with contextlib.suppress(OSError):  # where stderr has the same place
+        _fail(f"can't write the output: {system(error)}")
+    return 2
 
 
 def _is_of_printing(error: OSError) -> bool:

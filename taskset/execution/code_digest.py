@@ -62,7 +62,7 @@ def differs(one: str, other: str) -> bool:
     return one != other and one.partition(" ")[0] == other.partition(" ")[0]
 
 
-def package_of(module: str) -> str | None:
+def _installed(module: str) -> str | None:
     """ "NAME VERSION" of the installed package that a module is of; None for a user's own."""
     top = module.partition(".")[0]
     if top in _OWN:
@@ -112,6 +112,8 @@ class _Reader:
 
     def _code(self, code: types.CodeType) -> object:
         consts = code.co_consts[1:] if _has_docstring(code) else code.co_consts
+        if "__firstlineno__" in code.co_names:  # of a class, from Python 3.13 on: a line added above it is no other code
+            consts = tuple(const for const in consts if const != code.co_firstlineno)
         names = (code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars)
         numbers = (code.co_flags & ~_DOCSTRING, code.co_argcount, code.co_kwonlyargcount, code.co_posonlyargcount)
         return ["code", code.co_code.hex(), [self._read(const) for const in consts], names, numbers]
@@ -119,7 +121,7 @@ class _Reader:
     def _function(self, function: types.FunctionType) -> object:
         cells = [_content(cell) for cell in function.__closure__ or ()]
         bound = self._read([function.__defaults__, function.__kwdefaults__, cells])
-        if (package := package_of(function.__module__ or "")) is not None:
+        if (package := _installed(function.__module__ or "")) is not None:
             return ["function", package, function.__module__, function.__qualname__, bound]
         there = function.__globals__
         used = [(name, self._read(there[name])) for name in sorted(_names(function.__code__)) if name in there]
@@ -143,7 +145,7 @@ class _Reader:
         return ["builtin", str(function.__module__), function.__qualname__, None if known else self._read(owner)]
 
     def _module(self, module: types.ModuleType) -> object:
-        if (package := package_of(module.__name__)) is not None:
+        if (package := _installed(module.__name__)) is not None:
             return ["module", package, module.__name__]
         try:
             return ["module", hashlib.sha256(Path(str(module.__file__)).read_bytes()).hexdigest()]
@@ -151,7 +153,7 @@ class _Reader:
             raise Unknown from error
 
     def _class(self, kind: type) -> object:
-        if (package := package_of(kind.__module__)) is not None:
+        if (package := _installed(kind.__module__)) is not None:
             return ["class", package, kind.__module__, kind.__qualname__]
         parts = {name: value for name, value in vars(kind).items() if name not in _LEFT_OUT and not _is_slot(value)}
         return ["class", self._read(kind.__bases__), self._read(parts)]
@@ -204,7 +206,7 @@ class _CodeReader(_Reader):
         name = [function.__module__, function.__qualname__]
         bound = [self._read(function.__defaults__), self._pairs(function.__kwdefaults__ or {})]
         bound += [self._read(_content(cell)) for cell in function.__closure__ or ()]
-        if package_of(function.__module__ or "") is not None:
+        if _installed(function.__module__ or "") is not None:
             return ["function", name, bound]
         there = function.__globals__
         used = [(key, self._read(there[key])) for key in sorted(_names(function.__code__)) if key in there]
@@ -217,10 +219,10 @@ class _CodeReader(_Reader):
         return ["partial", self._read(thing.func), self._read(thing.args), self._pairs(thing.keywords)]
 
     def _module(self, module: types.ModuleType) -> object:
-        return ["module", module.__name__] if package_of(module.__name__) is not None else super()._module(module)
+        return ["module", module.__name__] if _installed(module.__name__) is not None else super()._module(module)
 
     def _class(self, kind: type) -> object:
-        if package_of(kind.__module__) is not None:
+        if _installed(kind.__module__) is not None:
             return ["class", kind.__module__, kind.__qualname__]
         parts = {name: value for name, value in vars(kind).items() if name not in _LEFT_OUT and not _is_slot(value)}
         return ["class", [self._read(base) for base in kind.__bases__], self._pairs(parts)]

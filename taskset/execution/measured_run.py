@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from taskset.execution.divergence import has_diverged
 from taskset.execution.loop import Loop, calls, default_interval
-from taskset.optimizers.base import Optimizer
+from taskset.optimizers.base import Optimizer, hparams_of
 from taskset.tasks.base import Task
 
 EVALUATIONS = 4  # equal parts of a run, as far as it has steps
@@ -49,7 +49,7 @@ def measured_run(
     """
     interval = default_interval(steps)
     loop = Loop(task, optimizer, interval, mode)
-    run, hparams = loop.start(seed), optimizer.hparams(steps)
+    run, hparams = loop.start(seed), hparams_of(optimizer, steps)
     start = time.perf_counter()
     evaluate = loop.evaluation(seed, batches)
     found = {0: evaluate(run.params)}

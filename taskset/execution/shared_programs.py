@@ -2,96 +2,115 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
+import copy
 import numbers
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator
 from typing import Any
 
+import tensorflow as tf
+
 from taskset import registry
-from taskset.execution.code_digest import package_of
 from taskset.optimizers.base import Elementwise, Optimizer
 
-_ANY = {"getattr", "vars", "__dict__", "asdict", "astuple"}  # functions that may read any attribute
-_OF_STEPS = ("__call__", "__getattr__", "__getattribute__")  # of the methods with such names, those that a step may go through
+# Parameters on which a user's own are looked at, {path: shape}: code may decide by a path or a shape.
+PROBE: dict[str, list[int]] = {"dense/w": [3, 2], "dense/b": [2], "conv/kernel": [2, 2, 3, 2], "norm/bias": [2], "norm/scale": []}
+_DESCRIBES = ("name", "rule", "hparams")  # what no step goes through; nor does it through what makes or prints an object
+_STEPS = ("__call__", "__getattr__", "__getattribute__", "__getitem__")
 
 
 def program(optimizer: Optimizer) -> str:
     """A name of what its functions compute: its rule, and what else they may depend on. Two objects may share a rule and differ.
 
-    Objects of one class share a program where they differ in nothing but numbers that `hparams` gives under the same name, and
-    that no other code of the class reads: a number that `update` takes from the object is a constant of its program.
+    Objects of one class share a program where they differ in nothing but numbers that `hparams` gives under the same name. Of a
+    user's own class, its other code must not read such a number: what `update` takes from the object is a constant of its
+    program.
     """
     declared = getattr(optimizer, "rule", "")
     if isinstance(optimizer, Elementwise) and not registry.is_own(type(optimizer)):
         return f"{declared} {id(type(optimizer))} {id(optimizer.formula)}"
-    if not hasattr(optimizer, "__dict__"):
+    if not hasattr(optimizer, "__dict__") or _has_other_fields(type(optimizer)):
         return f"{declared} {id(optimizer)}"
-    hparams, read = optimizer.hparams(1000), _read_by(type(optimizer))
+    hparams = optimizer.hparams(1000)
     parts = [f"{declared} {id(type(optimizer))}", *sorted(hparams)]
-    for key, value in sorted(vars(optimizer).items()):
-        given = _is_number(value) and key in hparams and float(hparams[key]) == float(value)
-        if key == "name" or (given and key not in read and _ANY.isdisjoint(read)):
-            continue
-        parts.append(f"{key}={value!r}" if _is_plain(value) else f"{key}@{id(value)}")
+    fields = {key: value for key, value in sorted(vars(optimizer).items()) if key != "name"}
+    given = {key for key, value in fields.items() if _is_number(value) and key in hparams and float(hparams[key]) == float(value)}
+    if given and registry.is_own(type(optimizer)):
+        given -= _read(optimizer, given, sorted(hparams))
+    for key, value in fields.items():
+        if key not in given:
+            parts.append(f"{key}={value!r}" if _is_plain(value) else f"{key}@{id(value)}")
     return " ".join(parts)
 
 
-def _read_by(kind: type) -> set[str]:
-    """All names in the code of a class, `hparams` and what makes or prints an object left out, and in the code that it names."""
+def _has_other_fields(kind: type) -> bool:
+    """Whether objects of a class have fields that `vars` doesn't show: slots, or those of a tuple."""
+    return issubclass(kind, tuple) or any(vars(base).get("__slots__") for base in kind.__mro__)
+
+
+def _read(optimizer: Optimizer, fields: Collection[str], names: list[str]) -> set[str]:
+    """Those of the fields that code of an optimizer reads: all, where that can't be known.
+
+    Code is read, and run: names in it show what a decision of Python's may read for other parameters than those of PROBE, and a
+    run what is read by other ways, as `getattr`, or in functions that code doesn't name.
+    """
+    try:
+        return _read_in_code(type(optimizer), fields) | _read_in_a_run(optimizer, fields, names)
+    except Exception:  # whatever a user's code raises; it raises it again where it is run
+        return set(fields)
+
+
+def _read_in_code(kind: type, fields: Collection[str]) -> set[str]:
+    """Those of the fields that methods of a class name."""
     names: set[str] = set()
-    met: set[int] = set()
     for base in kind.__mro__[:-1]:
         for name, value in vars(base).items():
-            if name != "hparams" and (not name.startswith("__") or name in _OF_STEPS):
-                _collect(value, names, met)
-    return names
+            if name not in _DESCRIBES and (not name.startswith("__") or name in _STEPS):
+                for code in _codes(value):
+                    patterns = [
+                        const for const in code.co_consts if isinstance(const, tuple)
+                    ]  # of `match self: case Rule(rate=..)`
+                    names |= {*code.co_names}.union(*patterns)
+    return {field for field in fields if field in names}
 
 
-def _collect(thing: Any, names: set[str], met: set[int]) -> None:
-    """Put all names in the code of `thing` into `names`, and those of the user's own functions and classes that it names."""
-    for function in _functions(thing):
-        if id(function) in met:
-            continue
-        met.add(id(function))
-        own = _names(function.__code__)
-        names |= own
-        for other in _named(own, function.__globals__):
-            _collect(other, names, met)
+def _codes(value: Any) -> Iterator[types.CodeType]:
+    """The code of a method, a property and the like, and of functions in it."""
+    inner = getattr(value, "fget", None) or getattr(value, "__func__", value)
+    code = getattr(inner, "__code__", None)
+    waiting = [code] if isinstance(code, types.CodeType) else []
+    while waiting:
+        found = waiting.pop()
+        yield found
+        waiting += [const for const in found.co_consts if isinstance(const, types.CodeType)]
 
 
-def _functions(thing: Any) -> Iterator[types.FunctionType]:
-    """The functions in Python of a function, a method, a property, a `tf.function` or a class."""
-    if isinstance(thing, type):
-        found = list(vars(thing).values())
-    elif isinstance(thing, property):
-        found = [thing.fget]
-    elif isinstance(thing, functools.cached_property):
-        found = [thing.func]
-    else:
-        inner = getattr(thing, "__func__", thing)
-        found = [getattr(inner, "python_function", inner)]
-    for one in found:
-        unwrapped = inspect.unwrap(one) if callable(one) else one
-        if isinstance(unwrapped, types.FunctionType):
-            yield unwrapped
+def _read_in_a_run(optimizer: Optimizer, fields: Collection[str], names: list[str]) -> set[str]:
+    """Those of the fields that a copy of the optimizer reads while its functions are traced on PROBE."""
+    kind, found = type(optimizer), set[str]()
 
+    def noticed(self: Any, name: str) -> Any:
+        found.update(fields if name == "__dict__" else {name} & set(fields))
+        return kind.__getattribute__(self, name)
 
-def _names(code: types.CodeType) -> set[str]:
-    """All names that code looks up, those within functions in it included."""
-    inner = [const for const in code.co_consts if isinstance(const, types.CodeType)]
-    return set(code.co_names).union(*map(_names, inner))
+    watched = types.new_class(kind.__name__, (kind,), exec_body=lambda body: body.update(__getattribute__=noticed))
+    other: Any = copy.copy(optimizer)
+    object.__setattr__(other, "__class__", watched)
+    judged = getattr(kind, "evaluated", None)
+    losses = [loss for loss in ("loss", "validation_loss") if getattr(optimizer, f"uses_{loss}", False)]
 
+    def step(params: Any, grads: Any, at: Any, loss: Any, hparams: Any) -> Any:
+        given = {"loss": loss, "validation_loss": lambda: loss}
+        state = other.init(params)
+        after = other.update(grads, state, params, at, hparams, **{name: given[name] for name in losses})
+        return state, after, other.evaluated(*after, hparams) if judged else ()
 
-def _named(names: set[str], there: Mapping[str, Any]) -> Iterator[Any]:
-    """The user's own functions and classes that names stand for, by themselves or in a module of the user's own."""
-    for name in names & there.keys():
-        thing = there[name]
-        if isinstance(thing, types.ModuleType) and package_of(thing.__name__) is None:
-            yield from _named(names - {name}, vars(thing))
-        elif isinstance(thing, (types.FunctionType, type)) and package_of(thing.__module__ or "") is None:
-            yield thing
+    params = {path: tf.TensorSpec(shape) for path, shape in PROBE.items()}
+    scalar = tf.TensorSpec([])
+    tf.function(step, autograph=False).get_concrete_function(
+        params, params, tf.TensorSpec([], tf.int32), scalar, dict.fromkeys(names, scalar)
+    )
+    return found
 
 
 def _is_number(value: object) -> bool:

@@ -41,7 +41,7 @@ import numpy as np
 import tensorflow as tf
 
 from taskset import registry
-from taskset.errors import ConfigError, whole_number
+from taskset.errors import ConfigError, shown, whole_number
 
 Params: TypeAlias = dict[str, tf.Tensor]  # {path: the parameter's value}
 Gradients: TypeAlias = dict[str, tf.Tensor]  # {path: dense tensor of the parameter's shape and dtype}
@@ -162,7 +162,10 @@ class Elementwise:
 
     def hparams(self, horizon: int) -> dict[str, float]:
         """The hparams for a run of `horizon` steps, {name: float}. Raises `ConfigError` unless horizon is an integer >= 1."""
-        return {name: float(value) for name, value in self.translate(positive(horizon), **self.settings).items()}
+        translated = self.translate(positive(horizon), **self.settings)
+        for name, value in translated.items():
+            require_float32(name, value, self.name)
+        return {name: float(value) for name, value in translated.items()}
 
     def init(self, params: Params) -> State:
         """Zeros for every slot: {slot: {path: tensor}}."""
@@ -215,11 +218,17 @@ def hparams_of(optimizer: Optimizer, horizon: int) -> dict[str, float]:
 def require_float32(name: str, value: Any, optimizer: str) -> None:
     """Raise `ConfigError` for a hyperparameter that would be another number in float32, in which compiled steps get it.
 
-    That is an integer, such as a seed, that would be rounded, and a finite number that would be infinite.
+    That is an integer, such as a seed, that would be rounded, and a finite number that would be infinite. Raises it, too, for
+    what is no number.
     """
+    if not isinstance(value, (int, float)):
+        array = np.asarray(value)
+        if array.size != 1 or array.dtype.kind not in "biuf":
+            raise ConfigError(f"hyperparameter {name!r} of {optimizer!r} is {shown(value)}: allowed is a number")
+        value = array.item()
     with np.errstate(over="ignore"):
         rounded = float(np.float32(min(max(value, -1e39), 1e39)))
-    if (isinstance(value, (int, np.integer)) and rounded != value) or (math.isfinite(value) and not math.isfinite(rounded)):
+    if (isinstance(value, int) and rounded != value) or (math.isfinite(value) and not math.isfinite(rounded)):
         raise ConfigError(
             f"hyperparameter {name!r} of {optimizer!r} is {value!r}: steps get it in float32, where it is {rounded:.9g}; "
             "give a number that float32 has, or a float if it may be rounded"

@@ -5,11 +5,12 @@ checkpoints and pretrained optimizers. The function may have an attribute `is_on
 optimizer, which then need not be made to check a name.
 """
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from importlib import metadata
 from typing import Any
 
-from taskset.errors import ConfigError, calling, origin, shown
+from taskset.errors import ConfigError, TasksetError, calling, origin, shown
 from taskset.registry import require_optimizer
 
 ENTRY_POINTS = "taskset.optimizers"
@@ -37,14 +38,15 @@ def is_one(text: str) -> bool:
 
 
 def takes(name: str) -> bool:
-    """Whether `is_one` finds one; False where a package can't be asked, which whoever asks for its optimizers is told.
+    """Whether a package has an optimizer of this name. Those that can't be asked are passed over.
 
-    It may be the one that is being imported, and registers optimizers of its own.
+    One of them may be that which is being imported, and registers optimizers of its own; whoever asks for theirs is told.
     """
-    try:
-        return is_one(name)
-    except ConfigError:
-        return False
+    for entry in _entries():
+        with contextlib.suppress(TasksetError):
+            if _knows(*_loaded(entry), name):
+                return True
+    return False
 
 
 def _knows(who: str, make: Callable[[str], Any], text: str) -> bool:
@@ -67,11 +69,18 @@ def _require_one(text: str, packages: Sequence[str]) -> None:
 
 def _makers() -> Iterator[tuple[str, Callable[[str], Any]]]:
     """(package, its function) of each entry point."""
-    for entry in sorted(metadata.entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name):
-        who = entry.dist.name if entry.dist else entry.name
-        try:
-            make = entry.load()
-        except (Exception, SystemExit) as error:
-            failed = f"installed package {who!r} has optimizers and can't be imported"
-            raise ConfigError(f"{failed}: {origin(error, entry.module)}; mend or uninstall it") from error
-        yield who, make
+    return map(_loaded, _entries())
+
+
+def _entries() -> list[metadata.EntryPoint]:
+    return sorted(metadata.entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name)
+
+
+def _loaded(entry: metadata.EntryPoint) -> tuple[str, Callable[[str], Any]]:
+    """(package, its function). Raises `ConfigError` where the package can't be imported."""
+    who = entry.dist.name if entry.dist else entry.name
+    try:
+        return who, entry.load()
+    except (Exception, SystemExit) as error:
+        failed = f"installed package {who!r} has optimizers and can't be imported"
+        raise ConfigError(f"{failed}: {origin(error, entry.module)}; mend or uninstall it") from error

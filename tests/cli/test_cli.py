@@ -470,3 +470,8 @@ def test_a_full_disk_behind_the_output_is_one_line(command):
             [sys.executable, "-m", *command.split()], stdout=full, stderr=subprocess.PIPE, text=True, check=False
         )
     assert (done.returncode, done.stderr) == (2, "error: can't write the output: no space left on device\n")
+
+
+def test_a_command_without_an_output():
+    done = subprocess.run(f"{sys.executable} -m taskset --version >&-", shell=True, stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")

@@ -1,5 +1,7 @@
 """Runs computed together are the runs one by one."""
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -149,6 +151,59 @@ class AtTheEnd(Momentum):
         return {path: w - self.rate * state[path] for path, w in params.items()}
 
 
+def decided_by_decay(update):
+    def other(self, *given):
+        return update(self, *given) if self.decay > 0.6 else (given[2], given[1])
+
+    return other
+
+
+class Decorated(Momentum):
+    update = decided_by_decay(Momentum.update)
+
+
+def within_a_function():
+    def decay_of(rule):
+        return rule.decay
+
+    helper = functools.partial(decay_of)
+
+    class Inner(Momentum):
+        def direction(self, g, m):
+            return helper(self) * m
+
+    return Inner
+
+
+WithAClosure = within_a_function()
+
+
+class ByItsOwnHparams(Momentum):
+    def direction(self, g, m):
+        return self.hparams(1)["decay"] * m
+
+
+class ByPaths(Momentum):
+    def init(self, params):
+        return {path: self.decay * w if path == "of no other task" else tf.zeros_like(w) for path, w in params.items()}
+
+
+class Lazy(Momentum):
+    """It keeps what it learns of the task, which looking at it must not fill in."""
+
+    depth = None
+
+    def init(self, params):
+        if self.depth is None:
+            self.depth = len(params)
+        return super().init(params)
+
+
+def test_looking_at_an_optimizer_changes_nothing_in_it():
+    one = Lazy()
+    assert program(one) == program(Lazy(0.2)) and "depth" not in vars(one)
+
+
 def test_objects_of_a_users_own_class_share_a_program_where_it_is_the_same():
     assert program(Momentum(0.1)) == program(Momentum(0.2)) == program(Momentum(0.2, decay=0.0))
     assert program(ByANumber(0.1)) == program(ByANumber(0.2)) != program(ByANumber(0.2, decay=0.5))
@@ -165,6 +220,10 @@ def test_objects_of_a_users_own_class_share_a_program_where_it_is_the_same():
         (ByAHelper(0.1), ByAHelper(0.2)),
         (ByAnyName(), ByAnyName(decay=0.5)),
         (AtTheEnd(0.1), AtTheEnd(0.2)),
+        (Decorated(), Decorated(decay=0.5)),
+        (WithAClosure(), WithAClosure(decay=0.5)),
+        (ByItsOwnHparams(), ByItsOwnHparams(decay=0.5)),
+        (ByPaths(), ByPaths(decay=0.5)),
     ],
     ids=lambda rule: type(rule).__name__,
 )

@@ -177,11 +177,27 @@ def test_names_of_an_installed_package_are_taken(name):
 
 
 def test_a_package_that_can_not_be_asked_for_its_names_does_not_stop_others(monkeypatch):
-    """It may be the one that is being imported."""
+    """It may be the one that is being imported. Names of the others are taken all the same."""
+    loaded = installed._loaded
 
-    def broken(text):
-        raise ConfigError("installed package 'lab' has optimizers and can't be imported")
+    def broken(entry):
+        if isinstance(entry, str):
+            raise ConfigError("installed package 'lab' has optimizers and can't be imported")
+        return loaded(entry)
 
-    monkeypatch.setattr(installed, "is_one", broken)
+    entries = installed._entries()
+    monkeypatch.setattr(installed, "_entries", lambda: ["broken", *entries])
+    monkeypatch.setattr(installed, "_loaded", broken)
     taskset.register_optimizer("mine", learning_rate=0.1)(optimizers.sgd)
     assert taskset.get_optimizer("mine").name == "mine"
+    with pytest.raises(ConfigError, match="an installed package has an optimizer of this name"):
+        taskset.register_optimizer("muon_mined")
+
+
+@pytest.mark.parametrize("value", [None, "0.1", np.array([0.1, 0.2])], ids=repr)
+def test_hyperparameters_that_are_no_numbers(value):
+    drawing = optimizers.Elementwise(
+        "own", "own", lambda t, w, g, rate: (w,), (), {"rate": 0.1}, lambda horizon, rate: {"rate": value}
+    )
+    with pytest.raises(ConfigError, match="hyperparameter 'rate' of 'own' is .*: allowed is a number"):
+        train(taskset.get_task(TASK), drawing, 2)

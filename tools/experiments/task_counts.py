@@ -264,7 +264,9 @@ def main():
         results.publish()
     name, picture = f"task-counts-{arguments.minutes:g}", f"task_counts_{arguments.minutes:g}.png"
     page.write(name, picture, lambda path: draw(found, others, path), section(found, others, picture), folder)
-    report.write_section(f"{name}-kinds", kinds_section(found, others), folder / "experiments.md", page.TITLE)
+    document = folder / "experiments.md"
+    if not arguments.publish or f"<!-- {name}-kinds -->" in document.read_text(encoding="utf-8"):  # of an hour's trainings
+        report.write_section(f"{name}-kinds", kinds_section(found, others), document, page.TITLE)
 
 
 if __name__ == "__main__":
