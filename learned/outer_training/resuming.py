@@ -52,22 +52,23 @@ def _theta(trainer):
     return {f"theta/{path}": array for path, array in trainer.weights.items()}
 
 
+def _made_with(trainer):
+    """What says which training it is (`require_same_training`)."""
+    options = trainer.options
+    own = registry.own_code(optimizer=options.optimizer, estimator=options.estimator, objective=options.objective)
+    made = {"options": options.as_json(), "suite": trainer.suite.as_json()}
+    return {**made, "own_code": own} if own else made
+
+
 def _meta(trainer):
-    own = _own_code(trainer.options)
     return {
+        **_made_with(trainer),
         "optimizer": trainer.optimizer.name,
         "shapes": {path: list(shape) for path, shape in trainer.optimizer.shapes.items()},
-        "options": trainer.options.as_json(),
-        "suite": trainer.suite.as_json(),
         "step": trainer.step,
         "device": trainer.device,
         "versions": {"taskset": __version__, "tensorflow": tf.__version__, "numpy": np.__version__},
-        **({"own_code": own} if own else {}),
     }
-
-
-def _own_code(options):
-    return registry.own_code(optimizer=options.optimizer, estimator=options.estimator, objective=options.objective)
 
 
 def restore(trainer: Trainer, path: Path) -> None:
@@ -77,7 +78,7 @@ def restore(trainer: Trainer, path: Path) -> None:
     changed since, or is damaged.
     """
     found = checkpoint.load(path)
-    require_same_training(found, _meta(trainer), "use the same, or another --out")
+    require_same_training(found, _made_with(trainer), "use the same, or another --out")
     versions = found.value("versions", dict) if "versions" in found.meta else {}
     require_current(path, trainer.suite, versions.get("taskset", changes.FIRST))
     try:
@@ -90,7 +91,7 @@ def restore(trainer: Trainer, path: Path) -> None:
 def require_own_weights(trainer: Trainer) -> None:
     """Raise `StoreError` where the directory of a new training has weights of another, which would be chosen from as well."""
     for path in sorted(trainer.directory.glob(KEPT)):
-        require_same_training(checkpoint.load(path), _meta(trainer), "move it elsewhere, or use another --out")
+        require_same_training(checkpoint.load(path), _made_with(trainer), "move it elsewhere, or use another --out")
 
 
 def remove_later_weights(trainer: Trainer) -> None:
