@@ -176,13 +176,13 @@ def section(steps, found):
     rows = []
     for label, (tried, run) in found.items():
         last = [run["moments"][split][-1] for split in SPLITS]
-        cells = [number(run["end"], 3), *(number(loss, 3) for loss, _ in last), *(f"{100 * share:.1f}" for _, share in last)]
+        cells = [number(run["end"], 4), *(number(loss, 3) for loss, _ in last), *(f"{100 * share:.1f}" for _, share in last)]
         rows.append([label, tried, *cells, f"{run['seconds'] / steps:.3f}", f"{run['wall'] / 3600:.2f}"])
     header = [
         "optimizer", "rates tried", "train loss", "validation loss", "test loss", "validation accuracy, %", "test accuracy, %",
         "core-seconds a step", "hours",
     ]  # fmt: skip
-    return f"""![train loss and test accuracy](pictures/{PICTURE})
+    return f"""![train loss and test accuracy against steps, train loss against core-hours](pictures/{PICTURE})
 
 {report.table(header, rows)}
 
