@@ -6,6 +6,7 @@ and exits with status 2.
 
 import contextlib
 import difflib
+import numbers
 import operator
 import shlex
 import traceback
@@ -100,6 +101,11 @@ def integer(value: object) -> int | None:
         return operator.index(cast("SupportsIndex", value))
     except (TypeError, AttributeError):  # an eager tensor of floats raises the latter
         return None
+
+
+def is_number(value: object) -> bool:
+    """Whether it is a real number, of Python's or NumPy's; True and False are none."""
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def whole_number(

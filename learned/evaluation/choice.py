@@ -20,6 +20,7 @@ from pathlib import Path
 
 from learned.evaluation import runs
 from learned.outer_training import checkpoint
+from learned.outer_training.checkpoint import Checkpoint
 from learned.outer_training.identity import KEPT, require_same_training
 from taskset.errors import ConfigError, StoreError, whole_number
 from taskset.files import copy_file, settle, write_text
@@ -46,18 +47,20 @@ class Score:
 
 
 def kept_weights(directory: Path) -> list[Path]:
-    """The weights that a training kept, in the order of their steps.
-
-    Raises `StoreError` where there are none, and where they are of several trainings.
-    """
+    """The weights that a training kept, in the order of their steps. Raises `StoreError` where there are none."""
     found = sorted(directory.glob(KEPT))
     if not found:
         raise StoreError(f"{directory} has no {KEPT}: give the folder of a training that kept some (--keep-every)")
-    first, *others = map(checkpoint.load, found)
+    return found
+
+
+def _first_of_one_training(kept: Sequence[Path]) -> Checkpoint:
+    """The first of the weights. Raises `StoreError` unless all are of one training."""
+    first, *others = map(checkpoint.load, kept)
     made = {name: first.value(name, dict) for name in ("options", "suite")} | {"own_code": first.meta.get("own_code", {})}
     for other in others:
-        require_same_training(other, made, f"{found[0].name} is of another training; move the files of one elsewhere")
-    return found
+        require_same_training(other, made, f"{kept[0].name} is of another training; move the files of one elsewhere")
+    return first
 
 
 def choose(
@@ -80,7 +83,7 @@ def choose(
     Of equal scores the earlier weights are better. Raises `ConfigError` where the suite has no measured task to validate on.
     """
     kept = kept_weights(directory)
-    first = checkpoint.load(kept[0])
+    first = _first_of_one_training(kept)
     suite = suite or from_json(first.value("suite", dict), str(kept[0]))
     horizon = _horizon(suite, horizon)
     from learned.outer_training import objectives  # imports TensorFlow, which the help of `choose` needs no more than this file

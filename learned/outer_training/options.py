@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-import numbers
 from dataclasses import KW_ONLY, asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from learned import choices, registry
 from learned.outer_training import length_schedules
-from taskset.errors import ConfigError, shown, unknown, whole_number
+from taskset.errors import ConfigError, is_number, shown, unknown, whole_number
 from taskset.random import seeds
 
 if TYPE_CHECKING:
     from taskset.scoring.suites.suite import Suite
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def _plain(number: float) -> float:
@@ -114,13 +109,13 @@ class Options:
             object.__setattr__(self, name, whole_number(name, getattr(self, name), least, 2**31 - 1))
         for name in ("sigma", "learning_rate", "clip"):
             value = getattr(self, name)
-            fits = _is_number(value) and 1e-12 <= value <= 1e12  # so that float32 holds their squares, too
+            fits = is_number(value) and 1e-12 <= value <= 1e12  # so that float32 holds their squares, too
             _allowed(name, value, fits, "a number from 1e-12 to 1e12")
         object.__setattr__(self, "seed", seeds.check(self.seed))
         decay, power, share = self.weight_decay, self.cost_power, self.late_restarts
-        _allowed("weight_decay", decay, _is_number(decay) and 0 <= decay < math.inf, "a number of at least 0")
-        _allowed("cost_power", power, _is_number(power) and 0 <= power <= 10, "a number from 0 to 10")
-        _allowed("late_restarts", share, _is_number(share) and 0 <= share < 1, "a number of at least 0 and below 1")
+        _allowed("weight_decay", decay, is_number(decay) and 0 <= decay < math.inf, "a number of at least 0")
+        _allowed("cost_power", power, is_number(power) and 0 <= power <= 10, "a number from 0 to 10")
+        _allowed("late_restarts", share, is_number(share) and 0 <= share < 1, "a number of at least 0 and below 1")
         for name in ("sigma", "learning_rate", "clip", "weight_decay", "cost_power", "late_restarts"):
             object.__setattr__(self, name, _plain(getattr(self, name)))
 
@@ -161,7 +156,7 @@ class Options:
     def _check_drawing(self):
         most, weights = self.slots, self.family_weights
         _allowed("tasks_per_step", self.tasks_per_step, self.tasks_per_step <= most, f"at most the number of slots, {most}")
-        fits = isinstance(weights, dict) and all(_is_number(w) and 0 <= w < math.inf for w in weights.values())
+        fits = isinstance(weights, dict) and all(is_number(w) and 0 <= w < math.inf for w in weights.values())
         _allowed("family_weights", weights, fits, "{family: a weight of at least 0}")
         object.__setattr__(self, "family_weights", {family: _plain(weight) for family, weight in weights.items()})
 

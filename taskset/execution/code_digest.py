@@ -14,7 +14,7 @@ import inspect
 import sys
 import sysconfig
 import types
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -279,10 +279,17 @@ def _content(cell: types.CellType) -> object:
         return "empty"
 
 
+def codes(code: types.CodeType) -> Iterator[types.CodeType]:
+    """Code, and that of the functions and classes within it."""
+    yield code
+    for const in code.co_consts:
+        if isinstance(const, types.CodeType):
+            yield from codes(const)
+
+
 def _names(code: types.CodeType) -> set[str]:
     """All names that code looks up outside of itself, those of functions within it included."""
-    inner = [const for const in code.co_consts if isinstance(const, types.CodeType)]
-    return set(code.co_names).union(*(_names(one) for one in inner))
+    return {name for one in codes(code) for name in one.co_names}
 
 
 _KERAS = {"name", "built", "_lock", "_variables", "_trainable_variables", "_trainable_variables_indices", "_tracker"}

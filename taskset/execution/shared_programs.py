@@ -11,6 +11,8 @@ from typing import Any
 import tensorflow as tf
 
 from taskset import registry
+from taskset.errors import is_number
+from taskset.execution import code_digest
 from taskset.optimizers.base import Elementwise, Optimizer
 
 # Parameters on which a user's own are looked at, {path: shape}: code may decide by a path or a shape.
@@ -34,7 +36,7 @@ def program(optimizer: Optimizer) -> str:
     hparams = optimizer.hparams(1000)
     parts = [f"{declared} {id(type(optimizer))}", *sorted(hparams)]
     fields = {key: value for key, value in sorted(vars(optimizer).items()) if key != "name"}
-    given = {key for key, value in fields.items() if _is_number(value) and key in hparams and float(hparams[key]) == float(value)}
+    given = {key for key, value in fields.items() if is_number(value) and key in hparams and float(hparams[key]) == float(value)}
     if given and registry.is_own(type(optimizer)):
         given -= _read(optimizer, given, sorted(hparams))
     for key, value in fields.items():
@@ -67,22 +69,17 @@ def _read_in_code(kind: type, fields: Collection[str]) -> set[str]:
         for name, value in vars(base).items():
             if name not in _DESCRIBES and (not name.startswith("__") or name in _STEPS):
                 for code in _codes(value):
-                    patterns = [
-                        const for const in code.co_consts if isinstance(const, tuple)
-                    ]  # of `match self: case Rule(rate=..)`
-                    names |= {*code.co_names}.union(*patterns)
-    return {field for field in fields if field in names}
+                    # tuples have names, too: those of `match self: case Rule(rate=..)`
+                    names.update(code.co_names, *(const for const in code.co_consts if isinstance(const, tuple)))
+    return names & set(fields)
 
 
 def _codes(value: Any) -> Iterator[types.CodeType]:
     """The code of a method, a property and the like, and of functions in it."""
     inner = getattr(value, "fget", None) or getattr(value, "__func__", value)
     code = getattr(inner, "__code__", None)
-    waiting = [code] if isinstance(code, types.CodeType) else []
-    while waiting:
-        found = waiting.pop()
-        yield found
-        waiting += [const for const in found.co_consts if isinstance(const, types.CodeType)]
+    if isinstance(code, types.CodeType):
+        yield from code_digest.codes(code)
 
 
 def _read_in_a_run(optimizer: Optimizer, fields: Collection[str], names: list[str]) -> set[str]:
@@ -111,11 +108,6 @@ def _read_in_a_run(optimizer: Optimizer, fields: Collection[str], names: list[st
         params, params, tf.TensorSpec([], tf.int32), scalar, dict.fromkeys(names, scalar)
     )
     return found
-
-
-def _is_number(value: object) -> bool:
-    """Whether it is one that a program can be given: Python code decides by True and False."""
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def _is_plain(value: object) -> bool:
