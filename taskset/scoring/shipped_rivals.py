@@ -1,6 +1,7 @@
 """The table of rivals that comes with the package: what other optimizers reach on `rivals:1` (docs/rivals.md). No TensorFlow.
 
-tools/rivals.py makes the file: {"suite": "rivals:1", "horizon": 2000, "view": "end", "rows": [..]}, rows as in scores.json.
+tools/baselines/rivals.py makes the file: {"suite": "rivals:1", "horizon": 2000, "view": "end", "rows": [..]}, rows as in
+scores.json.
 """
 
 from __future__ import annotations

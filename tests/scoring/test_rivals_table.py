@@ -10,7 +10,7 @@ from taskset.scoring.rivals import ADAM_ONE, ADAM_TUNED
 from taskset.scoring.rows import Row
 from taskset.scoring.suites import tiers
 from taskset.scoring.suites.tiers import tenth
-from tools import rivals, rivals_dots
+from tools.baselines import rivals, rivals_dots
 
 
 def test_relative_speed_from_both_sides(monkeypatch):

@@ -1,9 +1,14 @@
-"""The parts of `python -m tools.one_run`, which other scripts of docs/one_run.md use too.
+"""How optimizers for one run do: `python -m tools.one_run`, and the other scripts of docs/one_run.md and its history.
 
-task_choice.py  the provisional suite, a few tasks of a suite, their order
-contenders.py   weights and rules that are run
-run_curves.py   the curves of runs and of the baselines, and their scores
-run_table.py    the table
+task_choice                    the provisional suite, a few tasks of a suite, their order
+contenders                     weights and rules that are run
+side_by_side                   their runs, in as few compiled programs as there are rules
+run_curves                     the curves of runs and of the baselines, and their scores
+run_table, pictures            the table, the pictures
+stage0, relative_rates         hand-designed rules and schedules
+yardstick, real_and_synthetic  on real images
+muon_blocks, late_parameters   what one property of a rule does
+cross_fitted                   what tuning gains by being judged on its own runs
 """
 
 from tools import report

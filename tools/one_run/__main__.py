@@ -11,9 +11,9 @@ second hash, is set aside for that as well; test tasks stay test tasks. Tasks wi
 steps are more to train on, with scales from the first 2,000.
 
 SUITE is a file, or the name of a suite. `weights` and `rivals` make runs of 200 and of 2,000 steps, each with that number as its
-horizon (`tools.side_by_side`). The table has Adam from the package's baselines of 2,000 steps, cut at 200, which Adam without a
-schedule allows, and the learned list from those of each length, where there are any; without a DIR it has nothing else. --publish
-writes the section of docs/one_run.md, or of docs/one_run_history.md where it is there.
+horizon. The table has Adam from the package's baselines of 2,000 steps, cut at 200, which Adam without a schedule allows, and the
+learned list from those of each length, where there are any; without a DIR it has nothing else. --publish writes the section of
+docs/one_run.md, or of docs/one_run_history.md where it is there.
 """
 
 import argparse
@@ -36,7 +36,7 @@ def make_suite(arguments):
 
 def run(suite, arguments):
     """`weights` and `rivals`: make their runs."""
-    from tools import side_by_side
+    from tools.one_run import side_by_side
 
     if arguments.command == "weights":
         given = side_by_side.table(*contenders.trained_weights(arguments.weights))

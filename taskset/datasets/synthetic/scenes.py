@@ -39,7 +39,7 @@ class Scenes:
         mean, std = STATISTICS[info.name]
         self.mean, self.std = (np.array(x, np.float32)[:, None, None] for x in (mean, std))
         self.outlines = _outlines(rng, classes)
-        # The scales were chosen so that small networks are as accurate as on cifar10 (tools/synthetic_accuracy.py).
+        # The scales were chosen so that small networks are as accurate as on cifar10 (tools/synthetic/accuracy.py).
         # A tint is c (.4 N_c + N): mostly light or dark, a little coloured.
         self.object_tint = 0.38 * (spread_normal(rng, classes, 4) @ _TINT)
         self.ground_tint = 0.42 * (spread_normal(rng, classes, 4) @ _TINT)

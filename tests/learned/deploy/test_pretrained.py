@@ -17,7 +17,7 @@ from learned.optimizers.as_optimizer import with_weights
 from taskset.cli import sweeps
 from taskset.errors import StoreError, UnknownName
 from taskset.execution import loop
-from tools import anchored_controller
+from tools.weights import anchored_controller
 
 
 @pytest.mark.parametrize("name", pretrained.names())
