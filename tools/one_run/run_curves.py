@@ -47,10 +47,10 @@ def beside_baselines(curves, suite):
 
 def baselines_alone(suite, split, sweeps=()):
     """The curves of the baselines on the tasks of a split, as `beside_baselines` has them; sweeps: as of `baselines`."""
-    from tools.one_run.side_by_side import INTERVAL
+    from tools.one_run.side_by_side import interval_of
 
     tasks = [entry.task for entry in suite.of_split(split)]
-    return baselines(suite, tasks, HORIZONS, range(0, max(HORIZONS) + 1, INTERVAL), sweeps)
+    return baselines(suite, tasks, HORIZONS, range(0, max(HORIZONS) + 1, interval_of(suite)), sweeps)
 
 
 def scored_runs(curves, suite, view):

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from taskset.optimizers.base import Optimizer
     from taskset.scoring.suites.suite import Suite
 
-INTERVAL = 40  # steps between evaluations: those of the package's baselines of 2,000 steps
+EVALUATIONS = 50  # intervals between them, as in the package's baselines
 SEPARATOR = "@"
 PLACES = 4  # for weights in a table, whose size is a multiple of it
 
@@ -113,13 +113,14 @@ def run(
     from taskset.execution.memory import return_memory
 
     runs = [AtHorizon(optimizer, horizon) for optimizer in optimizers for horizon in horizons]
-    plan = {"optimizers": [one.name for one in runs], "seeds": list(seeds), "batches": batches, "interval": INTERVAL}
+    interval = interval_of(suite)
+    plan = {"optimizers": [one.name for one in runs], "seeds": list(seeds), "batches": batches, "interval": interval}
     settle(out / "plan.json", plan, "plan")
     frames = []
     for number, task in enumerate(tasks):
         path = out / f"{task}.parquet"
         if not path.exists():
-            frame, seconds = _of_task(task, suite.source, runs, seeds, batches)
+            frame, seconds = _of_task(task, suite.source, runs, seeds, batches, interval)
             write_json(seconds, path.with_suffix(".json"))
             with whole_file(path) as temporary:
                 frame.to_parquet(temporary)
@@ -130,12 +131,17 @@ def run(
     return pd.concat(frames, ignore_index=True)
 
 
+def interval_of(suite: Suite) -> int:
+    """The number of steps between evaluations, of runs of all horizons: as in the baselines that the suite's scales come from."""
+    return max(1, suite.horizon // EVALUATIONS)
+
+
 def write_json(values: Any, path: Path) -> None:
     """Write JSON values, whole or not at all."""
     write_text(json.dumps(values, indent=1) + "\n", path)
 
 
-def _of_task(name, source, runs, seeds, batches):
+def _of_task(name, source, runs, seeds, batches, interval):
     """(frame of curves, {purpose: CPU seconds}) of one task."""
     from taskset.normalization.sweep import run_groups
     from taskset.normalization.sweep.options import SweepOptions
@@ -144,19 +150,19 @@ def _of_task(name, source, runs, seeds, batches):
     account, longest = Account(), max(one.horizon for one in runs)
     with account("build"):
         task = get_task(name, source)
-    options = SweepOptions(tuple(one.name for one in runs), source, longest, tuple(seeds), batches, longest // INTERVAL)
+    options = SweepOptions(tuple(one.name for one in runs), source, longest, tuple(seeds), batches, longest // interval)
     rows = []
     for members in by_rule(runs):
-        group = run_groups.of_group(task, members, INTERVAL, options, account)
+        group = run_groups.of_group(task, members, interval, options, account)
         horizons = {one.name: one.horizon for one in members}
         for seed in seeds:
-            for step, losses in run_groups.evaluations(group, horizons, INTERVAL, seed, account):
+            for step, losses in run_groups.evaluations(group, horizons, interval, seed, account):
                 for one in members:
                     if one.name in losses:
                         found = [losses[one.name][split] for split in SPLITS]
                         rows.append((name, one.optimizer.name, one.horizon, seed, step, *found))
     frame = pd.DataFrame(rows, columns=["task", "optimizer", "horizon", "seed", "step", *SPLITS])
-    return filled(frame, INTERVAL), {purpose: round(spent, 1) for purpose, spent in account.seconds.items()}
+    return filled(frame, interval), {purpose: round(spent, 1) for purpose, spent in account.seconds.items()}
 
 
 def filled(frame: pd.DataFrame, interval: int) -> pd.DataFrame:
