@@ -142,7 +142,8 @@ def test_jax_arrays_are_updated_as_those_of_numpy_are(tmp_path):
 
 def test_read_baselines(run):
     names, left_out = run("read_baselines")
-    assert set(names["curves"]) == {"task", "seed", "step", "train"} and len(names["tables"]) == 4
+    assert set(names["one"]["task"]) == {"mlp_family_seed12"} and names["one"]["optimizer"].nunique() == 17
+    assert set(names["many"]) == {"task", "seed", "step", "train"} and len(names["tables"]) == 4
     assert left_out <= {"polars", "duckdb"}
     if "means" in names:
         assert names["means"]["train"].is_sorted() and "adam_lr_-3.00" in set(names["means"]["optimizer"])

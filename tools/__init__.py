@@ -13,4 +13,6 @@ synthetic/                how near the stand-ins come to the real data: docs/syn
 one_run/                  how optimizers for one run do: docs/one_run.md, docs/one_run_history.md
 weights/                  where weights that ship come from: docs/one_run_history.md
 experiments/              what learned optimizers do: docs/experiments.md
+
+A section of docs/ stands between `<!-- NAME -->` and `<!-- /NAME -->`: NAME is the script's, or stands in it.
 """

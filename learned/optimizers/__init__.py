@@ -3,7 +3,8 @@
     learned.optimizers.names()                  the package's own, and those registered with `learned.register_optimizer`
     learned.optimizers.get("mlp")               a `LearnedOptimizer` (`learned.optimizers.base`)
 
-`learned.optimizers.as_optimizer.with_weights` makes it an optimizer that `taskset.execution.loop` takes. Nothing here imports
+`learned.optimizers.as_optimizer.with_weights` makes it an optimizer that `taskset.execution.loop` takes. Each rule is there in
+NumPy as well: to be used (`learned.deploy.numpy_update`), and to be tested against (tests/twins/learned.py). Nothing here imports
 TensorFlow before an optimizer is asked for.
 """
 

@@ -5,6 +5,8 @@
 initial is the mean over seeds of the loss at step 0; best is the lowest point, over evaluations and optimizers, of the mean
 over seeds of the curve. In the baselines that come with the package the optimizers are Adam's fixed rates (`adam_lr_*`) alone, so
 that others can go below 0; in a sweep of your own, all that were swept. Losses can be negative; nothing assumes a sign.
+
+`learned.unrolling.loss_scale` is the same on tensors, for outer training.
 """
 
 from __future__ import annotations

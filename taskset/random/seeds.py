@@ -49,7 +49,10 @@ def stream(seed: int, *purpose: str | int) -> int:
 
 
 def batch_seed(seed: int, split: str) -> int:
-    """Of a run's seed: the integer that, with a batch's number, seeds what `Task.prepare` draws."""
+    """Of a run's seed: the integer that, with a batch's number, seeds what `Task.prepare` draws, such as augmentation.
+
+    Which examples are in a batch is drawn by `generator`, in `taskset.datasets`. No seed depends on a task's name.
+    """
     return stream(seed, "batch", split)
 
 

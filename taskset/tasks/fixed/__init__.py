@@ -1,5 +1,7 @@
 """The fixed tasks: a name for one (family, config) each. No TensorFlow here.
 
+Families that have no other tasks have their schema and facts here, their builders beside all others: `taskset.tasks.fixed_mlp`.
+
 Imported in the order in which the names were published, which `taskset.fixed_tasks()` keeps; this library's own come last.
 """
 
