@@ -141,7 +141,7 @@ def _list() -> None:
     from taskset.scoring.suites import by_name, tiers
 
     rows = [(str(one), one.source, one.horizon, one.about) for one in by_name.rules()]
-    rows += [(name, (tier := tiers.load(name)).source, tier.horizon, tiers.about(name)) for name in tiers.names()]
+    rows += [(str(one), one.source, one.horizon, tiers.about(one)) for one in tiers.SHIPPED]
     print(f"{'name':<15}  {'source':<9}  horizon  what it has")
     for name, source, horizon, what in rows:
         first, *more = textwrap.wrap(what, 43, break_on_hyphens=False)

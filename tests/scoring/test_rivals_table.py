@@ -8,7 +8,7 @@ from taskset.scoring import profile, row_json, speedup, step_cost
 from taskset.scoring.candidates import candidate
 from taskset.scoring.rivals import ADAM_ONE, ADAM_TUNED
 from taskset.scoring.rows import Row
-from taskset.scoring.suites import tiers
+from taskset.scoring.suites import by_name, tiers
 from taskset.scoring.suites.tiers import tenth
 from tools.baselines import rivals, rivals_dots
 
@@ -107,7 +107,7 @@ def test_the_tenth_is_as_its_rule_makes_it():
     assert len(suite.tasks) == 13 and {e.family for e in suite.tasks} == {e.family for e in whole.values()}
     assert all(whole[entry.task] == entry for entry in suite.tasks)
     assert max(suite.rule["costs"].values()) <= tenth.MOST_SECONDS
-    assert tiers.is_tier("rivals:1") and not tiers.is_tier("rivals:2")
+    assert by_name.is_name("rivals:1") and not by_name.is_name("rivals:2")
 
 
 def test_the_cost_of_a_step_is_measured_beside_adams_once(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 from taskset.errors import ConfigError, StoreError, UnknownName
 from taskset.normalization.store import load_normalizers
 from taskset.scoring import suites
-from taskset.scoring.suites import by_name, selection, tiers, written
+from taskset.scoring.suites import by_name, selection, shipped, tiers, written
 from taskset.scoring.suites.suite import Entry
 from tests.normalization import made_up_sweeps as made
 from tools import write_suites
@@ -109,19 +109,19 @@ def test_too_few_baselines_are_refused(baselines):
 
 
 def test_files_are_written_once_and_found_by_name(baselines, found, tmp_path, monkeypatch):
-    rows = write_suites.rows_of_written(WANTED, fewest=3)
-    paths = write_suites.write(rows, baselines, tmp_path)
+    wanted = write_suites.makers_of_written(WANTED, fewest=3)
+    paths = write_suites.write(wanted, baselines, tmp_path)
     assert sorted(path.name for path in paths) == sorted(path.name for path in tmp_path.iterdir())
     assert suites.load(tmp_path / "heldout_valid_1.json") == found["heldout-valid"]
     (tmp_path / "heldout_1.json").unlink()
     left = {path: path.read_bytes() for path in tmp_path.iterdir()}
     with pytest.raises(StoreError, match="heldout_valid_1.json is there, and a suite's version never changes"):
-        write_suites.write(rows, baselines, tmp_path)
+        write_suites.write(wanted, baselines, tmp_path)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == left
-    monkeypatch.setattr(written.resources, "files", lambda package: tmp_path)
+    monkeypatch.setattr(shipped.resources, "files", lambda package: tmp_path)
     assert by_name.find("small") == by_name.find("small:2") == found["small"]  # the newest, now that it is there
     assert by_name.is_name("problems:2") and by_name.rule("small:1").version == 1
-    with pytest.raises(ConfigError, match="baselines with small:2: allowed with suites that are rules only"):
+    with pytest.raises(ConfigError, match="baselines with small:2: allowed with the name of a rule only"):
         by_name.find("small:2", baselines)
     with pytest.raises(UnknownName, match="heldout"):
         by_name.find("heldout")
@@ -132,7 +132,7 @@ def test_the_script(baselines, tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit, match="error: .* tasks have a normalizer"):
         write_suites.main()
     assert list(tmp_path.iterdir()) == []
-    monkeypatch.setattr(write_suites, "shipped", lambda: write_suites.rows_of_written(WANTED, fewest=3))
+    monkeypatch.setattr(write_suites, "makers", lambda: write_suites.makers_of_written(WANTED, fewest=3))
     write_suites.main()
     assert "heldout:1: " in capsys.readouterr().out and [path.name for path in tmp_path.iterdir()] == ["heldout_1.json"]
     monkeypatch.setattr(sys, "argv", ["write_suites", "heldout:2"])
@@ -141,15 +141,14 @@ def test_the_script(baselines, tmp_path, monkeypatch, capsys):
 
 
 def test_every_suite_that_ships_has_a_row_and_its_file():
-    rows = write_suites.shipped()
-    assert all(row.path.is_file() for row in rows)
-    assert {row.label for row in rows} >= {*tiers.names(), *map(str, written.WRITTEN), "tiny:1"}
+    known = write_suites.makers()
+    assert all(one.path.is_file() for one in known)
+    assert set(map(str, known)) >= {*tiers.names(), *map(str, written.WRITTEN), "tiny:1"}
 
 
 def test_the_tenth_is_made_again_byte_for_byte(tmp_path):
-    (row,) = write_suites.chosen(["rivals:1"], write_suites.shipped())
-    (path,) = write_suites.write([row], None, tmp_path)
-    assert path.read_bytes() == row.path.read_bytes()
+    (path,) = write_suites.write(write_suites.chosen(["rivals:1"], write_suites.makers()), None, tmp_path)
+    assert path.read_bytes() == tiers.TENTH.path.read_bytes()
 
 
 def test_families_take_turns():

@@ -8,36 +8,33 @@ come with the package.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-from taskset.errors import ConfigError, unknown
+from taskset.errors import unknown
 from taskset.scoring import suites
 from taskset.scoring.suites import tiers, written
+from taskset.scoring.suites.shipped import Named, Shipped, newest, refuse_baselines
 from taskset.scoring.suites.suite import Suite
 from taskset.scoring.suites.written import Written
 
 
 @dataclass(frozen=True)
-class SuiteRule:
+class SuiteRule(Named):
     """The tasks that match `patterns`, can run, are normalizable at `horizon`, and are no larger and no slower than allowed.
 
-    name, version; about: one line for people; source: of the data; max_milliseconds: a training step, as the baselines measured
-    it; max_parameters: of a task.
+    about: one line for people; source: of the data; max_milliseconds: a training step, as the baselines measured it;
+    max_parameters: of a task.
     """
 
-    name: str
-    version: int
     about: str
     patterns: tuple[str, ...]
     horizon: int
     source: str = "synthetic"
     max_milliseconds: float = math.inf
     max_parameters: float = math.inf
-
-    def __str__(self) -> str:
-        return f"{self.name}:{self.version}"
 
     def suite(self, baselines: str | Path | None = None, baselines_version: str | None = None) -> Suite:
         """The `Suite` from a directory of baselines; None: those of the package. Raises `StoreError`, `ConfigError`.
@@ -74,26 +71,17 @@ def rules() -> list[SuiteRule | Written]:
 
 def rule(text: str | Path) -> SuiteRule | Written:
     """The rule called "NAME:VERSION", or the newest version of "NAME". Raises `UnknownName`."""
-    name, _, version = text.partition(":") if isinstance(text, str) else (text, "", "")
-    found = [r for r in rules() if r.name == name and version in ("", str(r.version))]
-    if not found:
-        raise _unknown(text, list(map(str, rules())))
-    return max(found, key=lambda r: r.version)
+    return _called(text, rules())
 
 
 def names() -> list[str]:
     """Of all suites that `find` knows: "problems:1", .., "1h:1"."""
-    return [*map(str, rules()), *tiers.names()]
+    return list(map(str, _all()))
 
 
 def is_name(text: str) -> bool:
     """Whether `text` names a suite, with its version or without."""
-    return any(text in (one, one.partition(":")[0]) for one in names())
-
-
-def _unknown(text: object, known: list[str]) -> Exception:
-    short = dict.fromkeys(one.partition(":")[0] for one in known)
-    return unknown("suite", text, [*known, *short], f"Allowed are {', '.join(known)}, and files (.json).")
+    return newest(text, _all()) is not None
 
 
 def find(text: str | Path, baselines: str | Path | None = None, baselines_version: str | None = None) -> Suite:
@@ -101,17 +89,22 @@ def find(text: str | Path, baselines: str | Path | None = None, baselines_versio
 
     baselines_version: as in `suites.make`. Raises `UnknownName`, and `ConfigError` for baselines of a suite that has its scales.
     """
-    name = text if isinstance(text, str) else ""
     if str(text).endswith(".json"):
-        read: Callable[[str], Suite] = suites.load_any
-    elif tiers.is_tier(name):
-        read = tiers.load
-    elif is_name(name):
-        return rule(name).suite(baselines, baselines_version)
-    else:
-        raise _unknown(text, names())
-    if baselines is not None or baselines_version is not None:
-        raise ConfigError(
-            f"baselines {str(baselines)!r} with {text}: allowed with the name of a rule only; this suite has its scales in it"
-        )
-    return read(str(text))
+        refuse_baselines(text, baselines, baselines_version)
+        return suites.load_any(str(text))
+    return _called(text, _all()).suite(baselines, baselines_version)
+
+
+def _all() -> list[SuiteRule | Shipped]:
+    return [*rules(), *tiers.SHIPPED]
+
+
+AnySuite = TypeVar("AnySuite", bound=SuiteRule | Shipped)
+
+
+def _called(text: object, known: Sequence[AnySuite]) -> AnySuite:
+    if (found := newest(text, known)) is not None:
+        return found
+    labels = list(map(str, known))
+    short = dict.fromkeys(one.name for one in known)
+    raise unknown("suite", text, [*labels, *short], f"Allowed are {', '.join(labels)}, and files (.json).")

@@ -13,8 +13,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from importlib import resources
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +23,7 @@ from taskset.normalization.sweep import planning
 from taskset.normalization.sweep.options import BATCHES, EVALUATIONS, SEEDS, SweepOptions
 from taskset.scoring import suites
 from taskset.scoring.suites.selection import name_hash, taking_turns
+from taskset.scoring.suites.shipped import Shipped, newest
 from taskset.scoring.suites.suite import Entry, Suite, entry_of
 
 if TYPE_CHECKING:
@@ -31,71 +31,41 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Tier:
+class Tier(Shipped):
     """A budget. seconds: of one core, all tasks together; each: share of them that one task may take; per_family: tasks at most;
-    horizon, source: of the tasks. renews: the version whose tasks it has, with new scales, where a correction changed some.
+    renews: the version whose tasks it has, with new scales, where a correction changed some.
     """
 
-    name: str
-    version: int
     seconds: float
     each: float
     per_family: float = math.inf
-    horizon: int = 2000
-    source: str = "synthetic"
     renews: int | None = None
-
-    def __str__(self) -> str:
-        return f"{self.name}:{self.version}"
-
-    @property
-    def path(self) -> Path:
-        """Where its file is, or will be."""
-        return path_of(self.name, self.version)
+    package: str = field(default=__name__, kw_only=True)
 
 
 TIERS = (Tier("1m", 1, 60, 1 / 6, 1), Tier("1h", 1, 3600, 1 / 50, 12), Tier("1d", 2, 86400, 1 / 100, renews=1))
-TENTH = ("rivals", 1)
-
-
-def is_tier(text: str) -> bool:
-    """Whether `text` names a tier or the tenth of one: "1h" (the newest version) or "1h:1"."""
-    return any(text in (tier.name, str(tier)) for tier in TIERS) or _is_tenth(text)
+TENTH = Shipped("rivals", 1, package=__name__)
+SHIPPED: tuple[Shipped, ...] = (*TIERS, TENTH)
 
 
 def names() -> list[str]:
     """Of all tiers, and of the tenth of one: "1m:1", .., "rivals:1"."""
-    return [*map(str, TIERS), ":".join(map(str, TENTH))]
+    return list(map(str, SHIPPED))
 
 
-def about(text: str) -> str:
-    """One line for people on a suite of `names`. Its minutes are of one core for one optimizer, by the cost model."""
-    found = load(text)
-    budget = "" if _is_tenth(text) else f", of {tier(text).seconds / 60:,.0f} allowed"
+def about(one: Shipped) -> str:
+    """One line for people on one of SHIPPED. Its minutes are of one core for one optimizer, by the cost model."""
+    found = one.suite()
+    budget = f", of {one.seconds / 60:,.0f} allowed" if isinstance(one, Tier) else ""
     return f"{counted(len(found.tasks), 'task')}, {found.rule['cost'] / 60:,.1f} min{budget}"
 
 
-def _is_tenth(text: str) -> bool:
-    return text in (TENTH[0], f"{TENTH[0]}:{TENTH[1]}")
-
-
-def tier(text: str) -> Tier:
-    """The `Tier` called `text`, the newest where no version is given. Raises `UnknownName`."""
-    found = [one for one in TIERS if text in (one.name, str(one))]
-    if not found:
-        raise unknown("tier", text, [str(one) for one in TIERS], f"Allowed are {', '.join(map(str, TIERS))}.")
-    return max(found, key=lambda one: one.version)
-
-
-def path_of(name: str, version: int) -> Path:
-    """Where the file of a version is, or will be."""
-    return Path(str(resources.files(__package__).joinpath(f"{name}_{version}.json")))
-
-
 def load(text: str) -> Suite:
-    """The `Suite` of a tier, or of the tenth of one, from its file. Raises `UnknownName`."""
-    name, version = TENTH if _is_tenth(text) else ((found := tier(text)).name, found.version)
-    return suites.load(str(path_of(name, version)))
+    """The `Suite` of a tier, or of the tenth of one: "1h:1", or "1h" for the newest version. Raises `UnknownName`."""
+    found = newest(text, SHIPPED)
+    if found is None:
+        raise unknown("tier", text, names(), f"Allowed are {', '.join(names())}.")
+    return found.suite()
 
 
 def seconds_of(task: str, horizon: int, source: str) -> float | None:
@@ -111,7 +81,7 @@ def make(one: Tier, baselines: str | Path | None = None) -> Suite:
     """
     found = measured_entries(normalizers_of(baselines)[0], one.horizon, one.source)
     if one.renews:
-        kept = {entry["task"] for entry in json.loads(path_of(one.name, one.renews).read_text())["tasks"]}
+        kept = {entry["task"] for entry in json.loads(replace(one, version=one.renews).path.read_text())["tasks"]}
         if lacking := sorted(kept - found.keys()):
             raise StoreError(f"{one} renews {one.name}:{one.renews}, of which {lacking[0]} and more have no scales: sweep them")
         found = {task: entry for task, entry in found.items() if task in kept}

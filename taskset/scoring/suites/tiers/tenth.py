@@ -41,7 +41,7 @@ def make(baselines: str | Path | None = None) -> Suite:
         "cost": round(sum(each.values()), 1),
         "costs": each,
     }
-    return replace(whole, name=tiers.TENTH[0], version=tiers.TENTH[1], tasks=tuple(chosen), rule=rule)
+    return replace(whole, name=tiers.TENTH.name, version=tiers.TENTH.version, tasks=tuple(chosen), rule=rule)
 
 
 def _with_list(baselines: str | Path | None, suite: Suite) -> set[str]:

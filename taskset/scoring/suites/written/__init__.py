@@ -11,19 +11,19 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from importlib import resources
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from taskset import registry
-from taskset.errors import ConfigError, StoreError, counted
+from taskset.errors import StoreError, counted
 from taskset.normalization.store import load_tasks, normalizers_of
 from taskset.scoring import suites
 from taskset.scoring.suites import tiers
 from taskset.scoring.suites.selection import name_hash
+from taskset.scoring.suites.shipped import Shipped
 from taskset.scoring.suites.suite import Entry, Suite
 
 if TYPE_CHECKING:
@@ -34,49 +34,25 @@ FEWEST_HELD_OUT = 80
 
 
 @dataclass(frozen=True)
-class Written:
-    """A suite's version.
+class Written(Shipped):
+    """A suite's version, and what it is made of.
 
-    name, version; about: one line for people; families: of its tasks, () for all; split: of its tasks ("train", "valid", "test"),
-    None for all; max_milliseconds: a training step, as the baselines measured it; max_parameters: of a task; per_family: tasks at
-    most; horizon, source: of the tasks; package: where its file is.
+    about: one line for people; families: of its tasks, () for all; split: of its tasks ("train", "valid", "test"), None for all;
+    max_milliseconds: a training step, as the baselines measured it; max_parameters: of a task; per_family: tasks at most.
     """
 
-    name: str
-    version: int
     about: str
     families: tuple[str, ...] = ()
     split: str | None = None
     max_milliseconds: float = 1.0
     max_parameters: float = math.inf
     per_family: int = 500
-    horizon: int = 2000
-    source: str = "synthetic"
-    package: str = __name__
-
-    def __str__(self) -> str:
-        return f"{self.name}:{self.version}"
-
-    @property
-    def file(self) -> str:
-        """The name of its file."""
-        return f"{self.name.replace('-', '_')}_{self.version}.json"
-
-    @property
-    def path(self) -> Path:
-        """Where its file is, or will be."""
-        return Path(str(resources.files(self.package).joinpath(self.file)))
+    package: str = field(default=__name__, kw_only=True)
 
     @property
     def held_out(self) -> bool:
         """Whether no training may see its tasks."""
         return self.split is not None
-
-    def suite(self, baselines: str | Path | None = None, baselines_version: str | None = None) -> Suite:
-        """The `Suite` in the file; its scales are its own. Raises `ConfigError` where baselines are named."""
-        if baselines is not None or baselines_version is not None:
-            raise ConfigError(f"baselines with {self}: allowed with suites that are rules only; this one has its scales in it")
-        return suites.load(str(self.path))
 
 
 PROBLEMS = ("quadratic_family", "losg_tasks_family")
@@ -124,7 +100,7 @@ def make_all(
         )
     table = load_tasks(baselines).astype({"num_params": "float64"})
     rows: dict[str, dict[Any, Any]] = {row["task"]: row for row in table.to_dict("records")}
-    taken = {entry.task for tier in tiers.TIERS for entry in tiers.load(str(tier)).tasks}
+    taken = {entry.task for tier in tiers.TIERS for entry in tier.suite().tasks}
     found = {}
     for one in sorted(wanted, key=lambda one: not one.held_out):
         found[one] = _make(one, normalizers, rows, taken)
