@@ -19,19 +19,12 @@ from taskset.errors import StoreError, argument, counted
 from taskset.execution.costs import measured_milliseconds
 from taskset.normalization import store
 from taskset.normalization.release import merged
-from taskset.normalization.release.collect import (
-    StoredCurves,
-    check_runs,
-    find,
-    group_key,
-    group_names,
-    of_merged,
-    order,
-    same,
-    without_outdated,
-)
+from taskset.normalization.release.collect import find, of_merged, without_outdated
+from taskset.normalization.release.conflicts import check_runs
+from taskset.normalization.release.groups import group_key, group_names, order
 from taskset.normalization.release.merged_tables import fit_adam, is_fitted, normalizers, require_used, sweep_row, tables_of
 from taskset.normalization.release.ship import write_beside, write_file
+from taskset.normalization.release.stored_curves import StoredCurves, same
 from taskset.normalization.store import layout, sums
 from taskset.normalization.store.columns import schema
 from taskset.version import __version__

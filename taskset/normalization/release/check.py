@@ -15,8 +15,8 @@ from taskset.datasets.base import SPLITS
 from taskset.errors import StoreError, counted, shown
 from taskset.execution.divergence import has_diverged
 from taskset.normalization import store
-from taskset.normalization.release import check_tables, collect, merged_tables
-from taskset.normalization.release.collect import StoredCurves
+from taskset.normalization.release import check_tables, collect, conflicts, merged_tables
+from taskset.normalization.release.stored_curves import StoredCurves
 from taskset.normalization.store import layout, packing, sums
 from taskset.normalization.store.files import RUNS
 from taskset.normalization.sweep.resume import is_part
@@ -59,10 +59,10 @@ def check(root: str | Path | None = None) -> list[str]:
     dated = [_dated(curves, versions) for curves, versions in made_by]
     today = collect.without_outdated(dated) if merged else dated  # later files of a group may renew curves of an older one
     with _faults_in(found):
-        collect.check_runs(today)
+        conflicts.check_runs(today)
     for version in sorted({c.version for c in dated}):  # outdated ones are loaded by their version
         with _faults_in(found):
-            collect.check_runs([c for c in dated if c.version == version])
+            conflicts.check_runs([c for c in dated if c.version == version])
     if not merged:
         found += _version_problems(made_by)
         with _faults_in(found):

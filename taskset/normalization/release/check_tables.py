@@ -17,7 +17,7 @@ from taskset.errors import StoreError, UnknownName, shown
 from taskset.normalization import store
 from taskset.normalization.normalizer import fit
 from taskset.normalization.release import merged_tables
-from taskset.normalization.release.collect import StoredCurves
+from taskset.normalization.release.stored_curves import StoredCurves
 from taskset.normalization.store import columns, layout
 from taskset.normalization.tables import optimizers_frame, task_row
 from taskset.version import __version__

@@ -15,7 +15,8 @@ from taskset import catalogue, changes, registry
 from taskset.datasets.base import SPLITS
 from taskset.errors import StoreError, UnknownName
 from taskset.normalization.normalizer import fit
-from taskset.normalization.release.collect import StoredCurves, by_family_and_seed
+from taskset.normalization.release.groups import by_family_and_seed
+from taskset.normalization.release.stored_curves import StoredCurves
 from taskset.normalization.store import file_metadata, packing
 from taskset.normalization.store.columns import schema
 from taskset.normalization.sweep.provenance import git_commit

@@ -23,8 +23,10 @@ from taskset.execution.costs import measured_milliseconds
 from taskset.files import write_text
 from taskset.normalization import store
 from taskset.normalization.release import card, croissant, merged
-from taskset.normalization.release.collect import StoredCurves, find, group_key, group_names
+from taskset.normalization.release.collect import find
+from taskset.normalization.release.groups import group_key, group_names
 from taskset.normalization.release.merged_tables import require_used, sweep_row, tables_of
+from taskset.normalization.release.stored_curves import StoredCurves
 from taskset.normalization.store import file_metadata, layout, packing, sums
 
 
