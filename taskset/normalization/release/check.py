@@ -18,8 +18,7 @@ from taskset.normalization import store
 from taskset.normalization.release import check_tables, collect, conflicts, merged_tables
 from taskset.normalization.release.stored_curves import StoredCurves
 from taskset.normalization.store import layout, packing, sums
-from taskset.normalization.store.files import RUNS
-from taskset.normalization.sweep.resume import is_part
+from taskset.normalization.store.files import belongs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,7 +107,7 @@ def _options_problems(root: Path, readable: list[StoredCurves]) -> list[str]:
     for curves in readable:
         for key, value in curves.options.items():
             whole = options.get(key)
-            if value != whole and not (key in RUNS and is_part(value, whole)):
+            if not belongs(key, value, whole):
                 place = curves.path.relative_to(root)
                 found.append(f"{place}: made with {key} {shown(value)}, sweep.json has {shown(whole)}")
     return found

@@ -197,6 +197,17 @@ def check_options(root: str | Path, options: dict[str, Any]) -> None:
         raise StoreError(f"{root} holds results made with other options ({both}): {same}, or another --out, or delete {root}")
 
 
+def belongs(option: str, value: Any, whole: Any) -> bool:
+    """Whether `value` of an option belongs where `whole` is that of all curves: the same, or of RUNS some of its values.
+
+    JSON values, from files that may hold anything.
+    """
+    if value == whole:
+        return True
+    lists = isinstance(value, list) and isinstance(whole, list)
+    return option in RUNS and lists and {*map(repr, value)} <= {*map(repr, whole)}
+
+
 def write_options(root: str | Path, options: dict[str, Any]) -> None:
     """Write sweep.json: options (JSON values) and a CRC-32 of them. Raises `StoreError` as `whole_file`."""
     write_text(json.dumps({**options, "crc32": _options_sum(options)}, indent=1) + "\n", Path(root) / layout.SWEEP)

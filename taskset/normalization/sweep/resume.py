@@ -18,7 +18,7 @@ from taskset.files import abandoned, make_directory, remove_temporaries
 from taskset.jobs import claims
 from taskset.normalization import store
 from taskset.normalization.store import file_metadata
-from taskset.normalization.store.files import RUNS
+from taskset.normalization.store.files import RUNS, belongs
 from taskset.normalization.sweep.provenance import changed_code, own_code
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def check_finished(file: TaskFile, metadata: dict[str, str], options: dict[str, 
     if "options" in metadata:
         there = file_metadata.options(path, metadata)
         for key in sorted({*there, *options}):
-            if there.get(key) != options.get(key) and not (key in RUNS and is_part(there.get(key), options.get(key))):
+            if not belongs(key, there.get(key), options.get(key)):
                 raise StoreError(f"{path} was made with {key} {shown(there.get(key))}, not {shown(options.get(key))}: {WAY_OUT}")
         return there == options or all(len(there[key]) == len(options[key]) for key in RUNS)
     return True
@@ -112,14 +112,7 @@ def has_all(path: Path, metadata: dict[str, str], options: dict[str, Any]) -> bo
 
 def _contains(there: dict[str, Any], options: dict[str, Any]) -> bool:
     """Whether `options` are those of `there`, or with fewer of their optimizers and seeds."""
-    if {*there} != {*options}:
-        return False
-    return all(there[key] == options[key] or (key in RUNS and is_part(options[key], there[key])) for key in options)
-
-
-def is_part(some: Any, all_of_them: Any) -> bool:
-    """Whether the values of one of RUNS are among those of a directory: JSON lists, from files that may hold anything."""
-    return isinstance(some, list) and isinstance(all_of_them, list) and {*map(repr, some)} <= {*map(repr, all_of_them)}
+    return {*there} == {*options} and all(belongs(key, options[key], there[key]) for key in options)
 
 
 def extended(root: str | Path, options: dict[str, Any]) -> bool:
