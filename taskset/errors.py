@@ -6,6 +6,7 @@ and exits with status 2.
 
 import contextlib
 import difflib
+import math
 import numbers
 import operator
 import shlex
@@ -106,6 +107,14 @@ def integer(value: object) -> int | None:
 def is_number(value: object) -> bool:
     """Whether it is a real number, of Python's or NumPy's; True and False are none."""
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def is_finite(value: object) -> bool:
+    """Whether it is a number (`is_number`) that a float can hold: not NaN, not infinite, not beyond 1.8e308."""
+    try:
+        return is_number(value) and math.isfinite(cast("float", value))
+    except OverflowError:
+        return False
 
 
 def whole_number(

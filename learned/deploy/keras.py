@@ -14,8 +14,6 @@ from __future__ import annotations
 
 import base64
 import fnmatch
-import math
-import numbers
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -30,7 +28,7 @@ from learned.deploy.keras_validation import ValidationLoss
 from learned.deploy.weights import load_weights
 from learned.optimizers.as_optimizer import with_weights
 from learned.types import PathLike
-from taskset.errors import ConfigError, cut, shown
+from taskset.errors import ConfigError, cut, is_finite, shown
 from taskset.execution.loop import VALIDATION_INTERVAL
 
 __all__ = ["LearnedOptimizer", "ValidationLoss", "from_checkpoint"]
@@ -57,7 +55,7 @@ def _checked(options: Mapping[str, Any]) -> dict[str, float | None]:
     for name, value in options.items():
         if value is None:
             continue
-        number = isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
+        number = is_finite(value)
         if name == "weight_decay" and not (number and 0 <= value < 1):
             raise ConfigError(f"weight decay {shown(value)}: allowed is at least 0 and below 1, the share that a step takes away")
         if name != "weight_decay" and not (number and value > 0):

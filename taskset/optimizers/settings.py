@@ -1,14 +1,13 @@
 """The settings of optimizers: which values are allowed, and the names made from them."""
 
 import math
-import numbers
 from collections.abc import Callable
 from typing import Any
 
-from taskset.errors import ConfigError, integer
+from taskset.errors import ConfigError, integer, is_finite
 from taskset.optimizers.base import Elementwise, Formula, as_given
 
-Allowed = tuple[str, Callable[[Any], bool]]  # in words, {}: the setting's name; and whether a number is
+Allowed = tuple[str, Callable[[Any], bool]]  # in words, {}: the setting's name; and whether a finite number is
 
 _RATES = (
     "learning_rate",
@@ -31,10 +30,10 @@ _OTHERS_DIVIDE = ("adam6p", "adam8p")  # they have another epsilon, a constant u
 _AVERAGES = ("momentum", "rho", "beta1", "beta2")
 _FRACTIONS = ("warmup_fraction", "constant_fraction")
 
-_FROM_0: Allowed = ("a finite number >= 0", lambda x: 0 <= x < math.inf)
+_FROM_0: Allowed = ("a finite number >= 0", lambda x: x >= 0)
 _ALLOWED: dict[str, Allowed] = {
     **dict.fromkeys(_RATES, _FROM_0),
-    **dict.fromkeys(_DIVISORS, ("a finite number > 0", lambda x: 0 < x < math.inf)),
+    **dict.fromkeys(_DIVISORS, ("a finite number > 0", lambda x: x > 0)),
     **dict.fromkeys(_AVERAGES, ("a number in 0 <= {} < 1", lambda x: 0 <= x < 1)),
     **dict.fromkeys(_FRACTIONS, ("a number in 0 <= {} <= 1", lambda x: 0 <= x <= 1)),
 }
@@ -61,7 +60,7 @@ def _checked(rule: str, name: str, value: Any) -> float | bool:
     if name not in _ALLOWED:
         raise ConfigError(f"{name} of {rule}: taskset/optimizers/settings.py doesn't say what it may be; add it there")
     words, fits = _FROM_0 if name == "epsilon" and rule in _OTHERS_DIVIDE else _ALLOWED[name]
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not fits(value):
+    if not is_finite(value) or not fits(value):
         raise ConfigError(f"{name} {value!r} of {rule}: allowed is {words.format(name)}; change it and call {rule} again")
     return float(value)
 

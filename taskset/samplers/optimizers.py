@@ -3,15 +3,13 @@
 An optimizer's config is a flat dict of hyperparameters; `taskset.optimizers` documents what they do. No TensorFlow here.
 """
 
-import math
-import numbers
 from collections.abc import Callable
 from typing import Any, SupportsIndex
 
 import numpy as np
 
 from taskset import registry
-from taskset.errors import ConfigError, shown, unknown
+from taskset.errors import ConfigError, is_finite, shown, unknown
 from taskset.samplers import installed, opt_list
 from taskset.samplers.draws import Draws
 from taskset.samplers.unknown_optimizers import no_optimizer
@@ -239,7 +237,7 @@ def register_optimizer(name: str, **hyperparameters: float | bool) -> Callable[[
             raise ConfigError(
                 f"hyperparameter {field!r} of optimizer {name!r}: tables have another column of this name; rename it"
             )
-        if not isinstance(value, (bool, np.bool_)) and not (isinstance(value, numbers.Real) and math.isfinite(value)):
+        if not isinstance(value, (bool, np.bool_)) and not is_finite(value):
             raise ConfigError(f"{field} {shown(value)} of optimizer {name!r}: allowed is a finite number, True or False")
 
     def register(build: registry.F) -> registry.F:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from taskset.errors import ConfigError, shown
+from taskset.errors import ConfigError, is_finite, shown
 
 _DECADE = 10.0  # positive values that span more than this have a logarithmic axis
 
@@ -56,9 +56,9 @@ class Space:
         for name, value in values.items():
             if isinstance(value, (bool, np.bool_)) and self.axes[name].switch:
                 continue
-            if not isinstance(value, (int, float, np.number)) or isinstance(value, bool) or not np.isfinite(value):
+            if not is_finite(value):
                 raise ConfigError(f"hyperparameter {name}={shown(value)}: allowed is a finite number")
-        return np.array([axis.unit(values[name]) for name, axis in self.axes.items()])
+        return np.array([axis.unit(float(values[name])) for name, axis in self.axes.items()])
 
     def nearest(self, values: Mapping[str, float], among: Collection[str] | None = None) -> str:
         """The recorded configuration nearest to {name: value}, by the Euclidean distance of points; the first one of equals.

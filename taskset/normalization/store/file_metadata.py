@@ -6,12 +6,11 @@ The metadata has a sum like all of the file, which shows damage and no intent: w
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from taskset.errors import StoreError, shown
+from taskset.errors import StoreError, is_finite, shown
 
 _WAY_OUT = "delete the file to recompute it, or use another directory"
 
@@ -86,7 +85,7 @@ def _is_count(value: Any) -> bool:
 
 
 def _is_seconds(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < math.inf
+    return is_finite(value) and value >= 0
 
 
 def are_options(value: object) -> bool:

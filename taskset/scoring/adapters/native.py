@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any, Protocol, TypeAlias, TypeGuard
 
-from taskset.errors import ConfigError, is_number, shown
+from taskset.errors import ConfigError, is_finite, shown
 from taskset.execution.checked import checked_init, checked_update
 from taskset.execution.shared_programs import program
 from taskset.optimizers.base import Init, Optimizer, Update, is_optimizer, is_own, require_float32
@@ -93,6 +92,6 @@ def with_steps(hyperparameters: Mapping[str, float], horizon: int) -> dict[str, 
 def numbers_of(hyperparameters: Mapping[str, Any] | None, name: str) -> dict[str, float]:
     """Hyperparameters {name: number} as floats. Raises `ConfigError` for what is no finite number."""
     for key, value in (hyperparameters or {}).items():
-        if not is_number(value) or not math.isfinite(value):
+        if not is_finite(value):
             raise ConfigError(f"hyperparameter {key!r} of {name!r} is {shown(value)}: allowed are finite numbers")
     return {key: float(value) for key, value in (hyperparameters or {}).items()}
