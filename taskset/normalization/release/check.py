@@ -209,10 +209,8 @@ def _version_problems(made_by: list[tuple[StoredCurves, list[str]]]) -> list[str
     for (task, source), those in all_versions.items():
         old = sorted(v for v in those if changes.outdated(task, source, v))
         if old and len(old) < len(those):
-            found.append(
-                f"{task}, source {source}: curves of versions {', '.join(sorted(those, key=changes.release))}, and the task "
-                f"changed in {changes.changed_in(task, source)}: recompute the old ones"
-            )
+            all_of_them = changes.said(task, source, *sorted(those, key=changes.release))
+            found.append(f"{task}, source {source}: curves {all_of_them}: recompute the old ones")
     return found
 
 

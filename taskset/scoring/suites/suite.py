@@ -211,6 +211,6 @@ def _require_current(suite: Suite, where: object) -> None:
     if old:
         more = f" and {len(old) - 1} more" if len(old) > 1 else ""
         raise StoreError(
-            f"{where}: the scales of task {old[0]!r}{more} are of version {suite.taskset_version}, and the task changed in "
-            f"{changes.changed_in(old[0], suite.source)}: take such tasks out, or make a new suite with `python -m taskset suite`"
+            f"{where}: the scales of task {old[0]!r}{more} are {changes.said(old[0], suite.source, suite.taskset_version)}: take "
+            "such tasks out, or make a new suite with `python -m taskset suite`"
         )
