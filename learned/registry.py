@@ -14,7 +14,7 @@ import importlib
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from taskset import plugins, registry
+from taskset import registry
 from taskset.errors import ConfigError, unknown
 from taskset.execution import code_digest
 
@@ -33,7 +33,7 @@ class Registry:
     def __init__(self, kind: str, places: Mapping[str, str]) -> None:
         self.kind = kind
         self._places = dict(places)
-        self._registered: dict[str, Callable[..., Any]] = plugins.watched({})
+        self._registered: dict[str, Callable[..., Any]] = registry.watched({})
 
     def register(self, name: str) -> Callable[[T], T]:
         """Decorator: a function or class, under a name for it.

@@ -1,6 +1,5 @@
 """Modules from outside the package that register families, fixed tasks and optimizers of their own."""
 
-import contextlib
 import hashlib
 import importlib
 import importlib.util
@@ -9,40 +8,10 @@ from collections.abc import Iterable
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
-from typing import Any, TypeVar
 
 from taskset import catalogue, registry
 from taskset.errors import ConfigError, origin, to_install
 from taskset.execution import carried
-
-Made = TypeVar("Made")  # what a table has under a name
-
-_tables: list[dict[str, Any]] = []
-
-
-def watched(table: dict[str, Made]) -> dict[str, Made]:
-    """The dict `table` itself, {name: function}; what a module that can't be imported has put into it is taken out again."""
-    _tables.append(table)
-    return table
-
-
-@contextlib.contextmanager
-def _all_or_nothing():
-    """As `registry.all_or_nothing`, for the watched tables, too."""
-    before, modules = [(table, dict(table)) for table in _tables], set(sys.modules)
-    try:
-        with registry.all_or_nothing():
-            yield
-    except BaseException:
-        then = {id(table): entries for table, entries in before}
-        for table in _tables:  # one that came within has nothing from before
-            entries = then.get(id(table), {})
-            added = [made for name, made in table.items() if made is not entries.get(name)]
-            table.clear()
-            table.update(entries)
-            for module in {getattr(made, "__module__", None) for made in added} - modules:
-                sys.modules.pop(module, None)
-        raise
 
 
 def load(modules: Iterable[str]) -> None:
@@ -58,7 +27,7 @@ def load(modules: Iterable[str]) -> None:
             raise ConfigError(f"can't import {module!r}: give a whole module name or the path of a .py file")
         file = Path(carried.place(module)).resolve() if module.endswith(".py") else None
         try:
-            with _all_or_nothing():
+            with registry.all_or_nothing():
                 if file:
                     _load_file(file)
                 else:

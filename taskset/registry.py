@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 Config: TypeAlias = Any  # a task's description, JSON values: in most families a dict of fields, in losg_tasks_family a list
 Shapes: TypeAlias = dict[str, tuple[int, ...]]  # {path of a parameter: its shape}
 
+Made = TypeVar("Made")  # what a table has under a name
 F = TypeVar("F", bound="Callable[..., Any]")  # a registered function, which its decorator returns as it is
 
 SEEDS = 1000  # the published seeds of a family: 0 .. 999; any other non-negative seed works as well
@@ -104,9 +105,18 @@ def require_optimizer(made: object, maker: str) -> None:
 
 _PARTS = ("sample", "schema", "facts", "build")
 
+_tables: list[dict[str, Any]] = []
+
+
+def watched(table: dict[str, Made]) -> dict[str, Made]:
+    """The dict `table` itself, {name: what is registered}; `all_or_nothing` and `restored` undo what is put into it."""
+    _tables.append(table)
+    return table
+
+
 _families: dict[str, Family] = {}
-_fixed: dict[str, Callable[[], tuple[str, Config]]] = {}
-_optimizers: dict[str, OwnOptimizer] = {}
+_fixed: dict[str, Callable[[], tuple[str, Config]]] = watched({})
+_optimizers: dict[str, OwnOptimizer] = watched({})
 
 
 def check_name(kind: str, name: str) -> None:
@@ -144,12 +154,13 @@ def _register(family, **functions):
 @contextlib.contextmanager
 def all_or_nothing() -> Iterator[None]:
     """A context that an exception leaves without what was registered in it, and without the modules that registered that."""
-    families, fixed, optimizers, modules = dict(_families), dict(_fixed), dict(_optimizers), set(sys.modules)
+    families, tables, modules = dict(_families), _entries(), set(sys.modules)
     try:
         yield
     except BaseException:
-        added = [*_undone(_fixed, fixed), *(own.build for own in _undone(_optimizers, optimizers)), *_families_undone(families)]
-        for module in {getattr(function, "__module__", "") for function in added} - modules:
+        added = [*_families_undone(families), *_tables_undone(tables)]
+        functions = (made.build if isinstance(made, OwnOptimizer) else made for made in added)
+        for module in {getattr(function, "__module__", "") for function in functions} - modules:
             sys.modules.pop(module, None)
         raise
 
@@ -160,7 +171,7 @@ def restored() -> Iterator[None]:
 
     Families that were there before keep what they got: builders are registered when they are first asked for.
     """
-    families, fixed, optimizers = dict(_families), dict(_fixed), dict(_optimizers)
+    families, tables = dict(_families), _entries()
     try:
         yield
     finally:
@@ -168,8 +179,7 @@ def restored() -> Iterator[None]:
             del _families[name]
         for name in families.keys() - _families.keys():
             _families[name] = families[name]
-        _undone(_fixed, fixed)
-        _undone(_optimizers, optimizers)
+        _tables_undone(tables)
 
 
 def forget(name: str) -> None:
@@ -178,10 +188,19 @@ def forget(name: str) -> None:
         table.pop(name, None)
 
 
-def _undone(now, before):
-    """Make the dict `now` what it was `before`; returns what it has lost by that."""
-    added = [now.pop(name) for name in [*now] if now[name] is not before.get(name)]
-    now.update(before)
+def _entries():
+    """{id of a watched table: what it has}."""
+    return {id(table): dict(table) for table in _tables}
+
+
+def _tables_undone(before):
+    """Make the watched tables what they were `before`; returns what they have lost by that."""
+    added = []
+    for table in _tables:
+        entries = before.get(id(table), {})  # one that came meanwhile had nothing
+        added += [made for name, made in table.items() if made is not entries.get(name)]
+        table.clear()
+        table.update(entries)
     return added
 
 

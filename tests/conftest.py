@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from taskset import catalogue, plugins, registry
+from taskset import catalogue, registry
 from taskset.execution.runtime import start_tensorflow
 
 pytest.register_assert_rewrite("tests.learned", "tests.small")  # values are shown where asserts of shared modules fail, too
@@ -27,12 +27,9 @@ def real_data_dir():
 def registered_here():
     """Forgets the names that a test registers, and the files that it gives to `--import`."""
     catalogue.load()
-    names, modules = [set(table) for table in plugins._tables], set(sys.modules)
+    modules = set(sys.modules)
     with registry.restored():
         yield
-    for table, before in zip(plugins._tables, names):
-        for name in [name for name in table if name not in before]:
-            del table[name]
     for name in [name for name in sys.modules if name not in modules and name.startswith("taskset_plugin_")]:
         del sys.modules[name]
 
