@@ -1,12 +1,12 @@
 """Files that were sent along with the work, on machines that lack them: which copy stands for the path that was given."""
 
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 from taskset.errors import ConfigError, system
+from taskset.files import whole_file
 
 _copies: dict[str, str] = {}
 
@@ -52,9 +52,7 @@ def _has(path: Path, contents: bytes) -> bool:
 def _copy(file: CarriedFile, directory: Path) -> Path:
     """By its contents, so that all processes of a machine share one copy."""
     copy = directory / "files" / sha256(file.path.encode() + file.contents).hexdigest()[:16] / Path(file.path).name
-    copy.parent.mkdir(parents=True, exist_ok=True)
     if not _has(copy, file.contents):
-        own = copy.with_name(f".{copy.name}.{os.getpid()}.tmp")  # another process may be reading the copy by now
-        own.write_bytes(file.contents)
-        os.replace(own, copy)
+        with whole_file(copy) as temporary:  # another process may be reading the copy by now
+            temporary.write_bytes(file.contents)
     return copy

@@ -11,7 +11,7 @@ from pathlib import Path
 from taskset.errors import counted
 from taskset.execution import machine
 from taskset.execution.compile_cache import tensorflow_version
-from taskset.files import markdown
+from taskset.files import markdown, write_text
 from taskset.version import __version__
 
 
@@ -19,7 +19,7 @@ def write_section(name: str, text: str, path: Path, title: str = "") -> None:
     """Replace the section `name` of the document `path`, or append it; text: Markdown, heading included.
 
     title: what a document that is not there yet begins with. Raises `ValueError` where the section is opened and not closed, or
-    opened twice.
+    opened twice, `StoreError` as `write_text`.
     """
     opening, closing = f"<!-- {name} -->", f"<!-- /{name} -->"
     document = path.read_text(encoding="utf-8") if path.exists() else title
@@ -33,8 +33,7 @@ def write_section(name: str, text: str, path: Path, title: str = "") -> None:
         document = before + section + rest.split(closing, 1)[1]
     else:
         document = f"{document.rstrip()}\n\n{section}\n"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(document, encoding="utf-8")
+    write_text(document, path)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
