@@ -15,6 +15,7 @@ Only the builders import TensorFlow. A fixed task is a name for one (family, con
 from __future__ import annotations
 
 import contextlib
+import copy
 import math
 import re
 import sys
@@ -271,6 +272,11 @@ def register_fixed(name: str) -> Callable[[F], F]:
         return describe
 
     return register
+
+
+def add_fixed(name: str, family: str, config: Config) -> None:
+    """Register a fixed task by its family and config. Each reader of its config gets a copy."""
+    register_fixed(name)(lambda: (family, copy.deepcopy(config)))
 
 
 def known_families() -> Mapping[str, Family]:

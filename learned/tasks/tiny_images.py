@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from learned.tasks.tiny_image_data import CLASSES, SETS, SIDE, SIZES, TinyImages
 from taskset.datasets.base import DataSpec
-from taskset.registry import Config, Facts, register_builder, register_facts, register_fixed, register_schema
+from taskset.registry import Config, Facts, add_fixed, register_builder, register_facts, register_schema
 from taskset.samplers import shapes
 
 if TYPE_CHECKING:
@@ -139,14 +139,5 @@ def _name(family, dataset, bs, start_scale):
     return f"{family.capitalize()}_{dataset.replace('/', '_')}_bs{bs}_start{start_scale}"
 
 
-def _register_all():
-    for family, dataset, bs, start_scale in itertools.product(FAMILIES, SETS, BATCHES, STARTS):
-        config = {"dataset": dataset, "bs": bs, "start_scale": start_scale}
-
-        def describe(family=family, config=config):
-            return family, dict(config)
-
-        register_fixed(_name(family, dataset, bs, start_scale))(describe)
-
-
-_register_all()
+for _family, _dataset, _bs, _start in itertools.product(FAMILIES, SETS, BATCHES, STARTS):
+    add_fixed(_name(_family, _dataset, _bs, _start), _family, {"dataset": _dataset, "bs": _bs, "start_scale": _start})

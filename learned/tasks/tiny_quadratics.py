@@ -17,7 +17,7 @@ import numpy as np
 
 from taskset.datasets.base import BatchShapes, Computed, DataSpec, RawBatch
 from taskset.random import seeds
-from taskset.registry import Config, Facts, register_builder, register_facts, register_fixed, register_schema
+from taskset.registry import Config, Facts, add_fixed, register_builder, register_facts, register_schema
 
 if TYPE_CHECKING:
     from learned.unrolling.sharing import SharedModel
@@ -101,14 +101,6 @@ def build(config: Config, data: DataSpec) -> SharedModel:
     return SharedModel(loss, data, program=FAMILY)
 
 
-def _register_all():
-    for narrowness, noise, seed in itertools.product(NARROWNESS, NOISE, SEEDS):
-        config = {"narrowness": narrowness, "noise": noise, "seed": seed}
-
-        def describe(config=config):
-            return FAMILY, dict(config)
-
-        register_fixed(f"Tiny_quadratic{seed}_narrow{narrowness}_noise{noise}")(describe)
-
-
-_register_all()
+for _narrowness, _noise, _seed in itertools.product(NARROWNESS, NOISE, SEEDS):
+    _config = {"narrowness": _narrowness, "noise": _noise, "seed": _seed}
+    add_fixed(f"Tiny_quadratic{_seed}_narrow{_narrowness}_noise{_noise}", FAMILY, _config)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from taskset.datasets.base import DataSpec
 from taskset.datasets.text import LanguageModelData
-from taskset.registry import Config, Facts, register_builder, register_facts, register_fixed, register_schema
+from taskset.registry import Config, Facts, add_fixed, register_builder, register_facts, register_schema
 from taskset.samplers import shapes
 
 if TYPE_CHECKING:
@@ -70,14 +70,5 @@ def build(config: Config, data: DataSpec) -> SharedModel:
     return SharedModel(loss, data, program=FAMILY)
 
 
-def _register_all():
-    for short, start_scale in itertools.product(SETS, STARTS):
-        config = {"dataset": SETS[short], "start_scale": start_scale}
-
-        def describe(config=config):
-            return FAMILY, dict(config)
-
-        register_fixed(f"Tiny_rnn_{short}_start{start_scale}")(describe)
-
-
-_register_all()
+for _short, _start in itertools.product(SETS, STARTS):
+    add_fixed(f"Tiny_rnn_{_short}_start{_start}", FAMILY, {"dataset": SETS[_short], "start_scale": _start})

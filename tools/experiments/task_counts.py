@@ -33,7 +33,7 @@ import numpy as np
 from taskset.catalogue import get_config, get_task
 from taskset.errors import counted
 from taskset.random import seeds
-from taskset.registry import register_fixed
+from taskset.registry import add_fixed
 from tools import report
 from tools.experiments import page
 from tools.experiments.judging import ADAM_LABEL, STEPS, by_hand, last_tenth
@@ -84,7 +84,7 @@ def drawn(i, seed):
     family, dataset = FAMILIES[rng.integers(len(FAMILIES))], sets[rng.integers(len(sets))]
     start = round(float(np.exp(rng.uniform(*np.log([STARTS[0], STARTS[-1]])))), 4)
     name, config = f"{tiny_name(family, dataset, start)}_drawn{seed}_{i}", {"dataset": dataset, "bs": 32, "start_scale": start}
-    register_fixed(name)(lambda: (family, dict(config)))
+    add_fixed(name, family, config)
     return name, family, between(start, [known[tiny_name(family, dataset, at)] for at in STARTS])
 
 

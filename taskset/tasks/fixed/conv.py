@@ -3,9 +3,9 @@
 import dataclasses
 from typing import Any
 
-from taskset.registry import Facts, Shapes, register_facts, register_schema
+from taskset.registry import Facts, Shapes, add_fixed, register_facts, register_schema
 from taskset.samplers import conv_pooling_family
-from taskset.tasks.fixed.parts import DEFAULT, fixed, images
+from taskset.tasks.fixed.parts import DEFAULT, images
 
 HE = ["he_normal", None]
 VARIANCE_SCALING = ["contrib_variance_scaling", 2.0]
@@ -42,15 +42,17 @@ def _convolutions(dataset: list[Any], units: list[int], activation: str, w_init:
 def _pool(name, dataset, units, activation="relu", w_init=DEFAULT, pool_type="mean"):
     """`w_init` is for the convolutions alone, as in the release; the linear layer keeps Sonnet's default."""
     linear = {} if w_init == DEFAULT else {"linear_w_init": DEFAULT}
-    fixed(name, "conv_pooling_family", {**_convolutions(dataset, units, activation, w_init), **linear, "pool_type": pool_type})
+    add_fixed(
+        name, "conv_pooling_family", {**_convolutions(dataset, units, activation, w_init), **linear, "pool_type": pool_type}
+    )
 
 
 def _batch_norm(name, dataset, units):
-    fixed(name, "fixed_conv", {**_convolutions(dataset, units, "relu", DEFAULT), "pool_type": "mean"})
+    add_fixed(name, "fixed_conv", {**_convolutions(dataset, units, "relu", DEFAULT), "pool_type": "mean"})
 
 
 def _flatten(name, dataset, units, fc_units, activation="relu", w_init=DEFAULT):
-    fixed(name, "conv_fc_family", {**_convolutions(dataset, units, activation, w_init), "fc_hidden_units": fc_units})
+    add_fixed(name, "conv_fc_family", {**_convolutions(dataset, units, activation, w_init), "fc_hidden_units": fc_units})
 
 
 _CIFAR = images("cifar10", 128)

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from taskset.registry import Facts, register_facts, register_schema
+from taskset.registry import Facts, add_fixed, register_facts, register_schema
 from taskset.tasks.fixed import conv_autoencoders
-from taskset.tasks.fixed.parts import fixed, images
+from taskset.tasks.fixed.parts import images
 
 register_schema("fixed_conv_ae", conv_autoencoders.SCHEMA)
 
@@ -16,7 +16,7 @@ def facts(config: dict[str, Any]) -> Facts:
 
 
 def _autoencoder(name, dataset, encoder, latents, decoder):
-    fixed(name, "fixed_conv_ae", {"encoder": encoder, "latents": latents, "decoder": [32, *decoder], "dataset": dataset})
+    add_fixed(name, "fixed_conv_ae", {"encoder": encoder, "latents": latents, "decoder": [32, *decoder], "dataset": dataset})
 
 
 _autoencoder("FixedImageConvAE_mnist_32x32x32x32x32_bs128", images("mnist", 128), [32, 32], 32, [32, 32])

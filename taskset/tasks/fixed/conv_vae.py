@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from taskset.registry import Facts, register_facts, register_schema
+from taskset.registry import Facts, add_fixed, register_facts, register_schema
 from taskset.tasks.fixed import conv_autoencoders
-from taskset.tasks.fixed.parts import fixed, images
+from taskset.tasks.fixed.parts import images
 
 register_schema("fixed_conv_vae", conv_autoencoders.SCHEMA)
 
@@ -16,7 +16,7 @@ def facts(config: dict[str, Any]) -> Facts:
 
 
 def _vae(name, dataset, encoder, latents, decoder):
-    fixed(name, "fixed_conv_vae", {"encoder": encoder, "latents": latents, "decoder": [32, *decoder], "dataset": dataset})
+    add_fixed(name, "fixed_conv_vae", {"encoder": encoder, "latents": latents, "decoder": [32, *decoder], "dataset": dataset})
 
 
 _MNIST = images("mnist", 128)

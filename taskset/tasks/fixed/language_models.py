@@ -3,10 +3,10 @@
 import re
 from typing import Any
 
-from taskset.registry import Facts, register_facts, register_schema
+from taskset.registry import Facts, add_fixed, register_facts, register_schema
 from taskset.samplers import language_models, schemas
 from taskset.tasks.fixed.cores import core
-from taskset.tasks.fixed.parts import DEFAULT, fixed, parsed
+from taskset.tasks.fixed.parts import DEFAULT, parsed
 
 VALID_SIZE = 3000
 _NAME = re.compile(r"FixedLM_lm1b_patch(?P<patch>\d+)_(?P<kind>[A-Z]+)(?P<units>\d+)_embed(?P<embed>\d+)_avg_bs(?P<bs>\d+)")
@@ -40,4 +40,4 @@ for _name in (
     "FixedLM_lm1b_patch128_LSTM128_embed64_avg_bs128",
     "FixedLM_lm1b_patch128_LSTM256_embed64_avg_bs128",
 ):
-    fixed(_name, "masked_language_model", _config(_name))
+    add_fixed(_name, "masked_language_model", _config(_name))

@@ -3,9 +3,9 @@
 from itertools import pairwise
 from typing import Any
 
-from taskset.registry import Facts, Shapes, register_facts, register_schema
+from taskset.registry import Facts, Shapes, add_fixed, register_facts, register_schema
 from taskset.samplers import data, schemas, shapes
-from taskset.tasks.fixed.parts import DEFAULT, fixed, images
+from taskset.tasks.fixed.parts import DEFAULT, images
 
 KEEP = schemas.number(exclusiveMinimum=0, maximum=1)
 NULL = {"type": "null"}
@@ -50,16 +50,18 @@ def _config(dataset: str, units: list[int], activation: str = "relu") -> dict[st
 
 
 def _cross_entropy(name, dataset):
-    fixed(name, "mlp_family", _config(dataset, [128, 128, 128]))
+    add_fixed(name, "mlp_family", _config(dataset, [128, 128, 128]))
 
 
 def _squared_error(name, dataset):
-    fixed(name, "fixed_mlp", {**_config(dataset, [128, 128, 128]), "before_activation": ["none", None], "loss": "squared_error"})
+    add_fixed(
+        name, "fixed_mlp", {**_config(dataset, [128, 128, 128]), "before_activation": ["none", None], "loss": "squared_error"}
+    )
 
 
 def _regularized(name, before_activation, units, activation="relu"):
     config = {**_config("cifar10", units, activation), "before_activation": before_activation, "loss": "cross_entropy"}
-    fixed(name, "fixed_mlp", config)
+    add_fixed(name, "fixed_mlp", config)
 
 
 _squared_error("FixedMLP_cifar10_mse_128x128x128_relu_bs128", "cifar10")

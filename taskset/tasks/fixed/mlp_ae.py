@@ -1,6 +1,7 @@
 """Fully connected autoencoders: tasks of mlp_ae_family."""
 
-from taskset.tasks.fixed.parts import DEFAULT, fixed, images
+from taskset.registry import add_fixed
+from taskset.tasks.fixed.parts import DEFAULT, images
 
 
 def _autoencoder(name, dataset, units):
@@ -13,7 +14,7 @@ def _autoencoder(name, dataset, units):
         "loss_type": "l2",
         "reduction_type": "reduce_mean",
     }
-    fixed(name, "mlp_ae_family", config)
+    add_fixed(name, "mlp_ae_family", config)
 
 
 _autoencoder("FixedMLPAE_mnist_32x32x32_bs128", "mnist", [32, 32, 32])

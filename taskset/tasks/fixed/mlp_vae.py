@@ -1,8 +1,8 @@
 """Fully connected variational autoencoders of centred images; other than that they are tasks of mlp_vae_family."""
 
-from taskset.registry import register_facts, register_schema
+from taskset.registry import add_fixed, register_facts, register_schema
 from taskset.samplers import mlp_vae_family
-from taskset.tasks.fixed.parts import DEFAULT, fixed, images
+from taskset.tasks.fixed.parts import DEFAULT, images
 
 register_schema("fixed_mlp_vae", mlp_vae_family.SCHEMA)
 register_facts("fixed_mlp_vae")(mlp_vae_family.facts)
@@ -16,7 +16,7 @@ def _vae(name, dataset, encoder, decoder):
         "w_init": DEFAULT,
         "dataset": dataset,
     }
-    fixed(name, "fixed_mlp_vae", config)
+    add_fixed(name, "fixed_mlp_vae", config)
 
 
 # cifar101: one digit too many in the published names.

@@ -1,21 +1,14 @@
 """What the tables of fixed tasks are made of."""
 
-import copy
 import re
 from typing import Any
 
-from taskset.registry import Config, register_fixed
 from taskset.samplers.parts import MNIST_LIKE
 
 # Sonnet's default: a truncated normal of standard deviation 1 / sqrt(fan-in).
 DEFAULT = ["lecun_normal", None]
 # TensorFlow 1's default for any variable, and so for modules without a default of their own.
 GLOROT_UNIFORM = ["glorot_uniform", None]
-
-
-def fixed(name: str, family: str, config: Config) -> None:
-    """Register a fixed task. Each reader of its config gets a copy."""
-    register_fixed(name)(lambda: (family, copy.deepcopy(config)))
 
 
 def parsed(pattern: re.Pattern[str], name: str) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """The 14-layer residual net on which learned optimizers were tested in arXiv 2009.11243. Not among the published fixed tasks."""
 
-from taskset.tasks.fixed.parts import fixed, images
+from taskset.registry import add_fixed
+from taskset.tasks.fixed.parts import images
 
-fixed(
+add_fixed(
     "ResNet14_cifar10_bs128",
     "resnet_family",
     {

@@ -7,10 +7,10 @@ import re
 from typing import Any
 
 from taskset.datasets.sequences import AssociativeData, CopyData
-from taskset.registry import Facts, register_facts, register_schema
+from taskset.registry import Facts, add_fixed, register_facts, register_schema
 from taskset.samplers import schemas, shapes
 from taskset.tasks.fixed.cores import core
-from taskset.tasks.fixed.parts import DEFAULT, fixed, parsed
+from taskset.tasks.fixed.parts import DEFAULT, parsed
 
 _CORE = r"(?P<kind>[A-Z]+)(?P<units>\d+)_BS(?P<bs>\d+)"
 _ASSOCIATIVE = re.compile(rf"Associative_{_CORE}_Pairs(?P<pairs>\d+)_Tokens(?P<tokens>\d+)")
@@ -74,7 +74,7 @@ for _name in (
     "Associative_GRU256_BS128_Pairs20_Tokens50",
     "Associative_VRNN256_BS128_Pairs20_Tokens50",
 ):
-    fixed(_name, "associative", _config(_ASSOCIATIVE, _name, "pairs"))
+    add_fixed(_name, "associative", _config(_ASSOCIATIVE, _name, "pairs"))
 
 for _name in (
     "Copy_LSTM128_BS128_Length5_Tokens10",
@@ -87,4 +87,4 @@ for _name in (
     "Copy_GRU256_BS128_Length40_Tokens50",
     "Copy_VRNN256_BS128_Length40_Tokens50",
 ):
-    fixed(_name, "copy", _config(_COPY, _name, "length"))
+    add_fixed(_name, "copy", _config(_COPY, _name, "length"))

@@ -3,8 +3,9 @@
 import re
 from typing import Any
 
+from taskset.registry import add_fixed
 from taskset.tasks.fixed.cores import core
-from taskset.tasks.fixed.parts import DEFAULT, fixed, parsed
+from taskset.tasks.fixed.parts import DEFAULT, parsed
 
 VOCAB_SIZE = 10_000
 _NAME = re.compile(
@@ -43,4 +44,4 @@ for _name in (
     "FixedTextRNNClassification_imdb_patch32_IRNN64_relu_avg_bs128",
     "FixedTextRNNClassification_imdb_patch32_IRNN64_relu_last_bs128",
 ):
-    fixed(_name, "rnn_text_classification_family", _config(_name))
+    add_fixed(_name, "rnn_text_classification_family", _config(_name))

@@ -1,17 +1,17 @@
 """Two-dimensional test functions, without gradient noise, and where the release started them."""
 
-from taskset.tasks.fixed.parts import fixed
+from taskset.registry import add_fixed
 
 # The last entry of a config seeds the problem's constants; these problems have none.
 SEED = 0
 
 
 def _bowl(name, condition):
-    fixed(name, "losg_tasks_family", ["bowl", {"cond": condition, "angle": 0.0, "noise_stdev": 0.0}, SEED])
+    add_fixed(name, "losg_tasks_family", ["bowl", {"cond": condition, "angle": 0.0, "noise_stdev": 0.0}, SEED])
 
 
 def _classic(name, problem):
-    fixed(name, "losg_tasks_family", ["optimization_test_problems", {"problem": problem, "noise_stdev": 0.0}, SEED])
+    add_fixed(name, "losg_tasks_family", ["optimization_test_problems", {"problem": problem, "noise_stdev": 0.0}, SEED])
 
 
 _bowl("TwoD_Bowl1", 1.0)
