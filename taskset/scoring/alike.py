@@ -1,4 +1,4 @@
-"""What has to be alike before losses of several origins are compared: the seeds of their runs, the batches of an evaluation."""
+"""What has to be alike before losses of several origins are compared: seeds, steps, the batches of an evaluation."""
 
 from __future__ import annotations
 
@@ -64,6 +64,13 @@ def fewer_seeds(frame: pd.DataFrame) -> list[str]:
         f"on {few['task'].nunique()} of {frame['task'].nunique()} tasks {shown} ({len(names)} in all) have fewer seeds than "
         "other baselines: the best of several is then too low"
     ]
+
+
+def shorter_notes(horizon: int, longest: int) -> list[str]:
+    """A note where the runs that are compared, of `horizon` steps, are shorter than the baselines that normalize their losses."""
+    if horizon == longest:
+        return []
+    return [f"normalized by baselines of {longest} steps, of which the first {horizon} are looked at"]
 
 
 def batches_of_baselines(root: str | Path | None, tasks: Iterable[str], sources: Sequence[str], horizon: int) -> list[int]:

@@ -137,7 +137,7 @@ def compare(
     speedups = _speedups(both, learned, tasks, steps, asked.horizon)
     notes = [
         *_without_scales(asked),
-        *_shorter(asked),
+        *alike.shorter_notes(asked.horizon, asked.longer),
         *_batches(asked, baselines),
         *_cut_short(cut_short),
         *_tasks_left_out(asked, roots),
@@ -237,12 +237,6 @@ def _without_scales(asked: _Asked) -> list[str]:
         if splits:
             notes.append(f"{task} has no normalizer for {', '.join(splits)}")
     return notes
-
-
-def _shorter(asked: _Asked) -> list[str]:
-    if asked.longer == asked.horizon:
-        return []
-    return [f"normalized by baselines of {asked.longer} steps, of which the first {asked.horizon} are looked at"]
 
 
 def _batches(asked: _Asked, baselines: str | Path | None) -> list[str]:

@@ -85,7 +85,7 @@ def standing(
         *_batches(candidate, suite, tasks, root, baselines),
         *_untested(tasks, scales),
         *_trained_on(candidate, tasks),
-        *_shorter(horizon, suite.horizon),
+        *alike.shorter_notes(horizon, suite.horizon),
         *listed,
         *not_shown,
         *statistics.narrow(len(each) for row in rows for each in row.values.values()),
@@ -118,12 +118,6 @@ def _trained_on(candidate: Candidate, tasks: Sequence[str]) -> list[str]:
     if not (seen := len(set(tasks) & set(candidate.trained_on))):
         return []
     return [f"{candidate.name} was trained on {seen} of these {len(tasks)} tasks: --split test leaves them out"]
-
-
-def _shorter(horizon: int, longest: int) -> list[str]:
-    if horizon == longest:
-        return []
-    return [f"losses are normalized by baselines of {longest} steps, of which the first {horizon} are compared"]
 
 
 def of_baselines(suite: Suite, view: str = "end", baselines: str | Path | None = None) -> Standing:
