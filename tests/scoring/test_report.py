@@ -95,7 +95,7 @@ def test_codes_are_packed_exactly(kind, shape):
     codes = np.random.default_rng(0).integers(np.iinfo(kind).max + 1, size=shape).astype(kind)
     text = packing.pack(codes)
     assert text.isascii()
-    np.testing.assert_array_equal(packing.unpack(text, shape, kind), codes)
+    np.testing.assert_array_equal(unpacking.unpack(text, shape, kind), codes)
 
 
 # What the page is given.
@@ -116,17 +116,17 @@ def test_numbers_are_those_of_the_package(sweep):
     assert len(steps) == results.POINTS and (steps[0], steps[-1]) == (0, 120)
     table = run_scores.scores(curves, scales, sorted(curves["step"].unique()), run_scores.last)
     for split in SPLITS:
-        packed = unpacking.decode_scores(packing.unpack(document["scores"][split], (3, 3), np.uint16))
+        packed = unpacking.decode_scores(unpacking.unpack(document["scores"][split], (3, 3), np.uint16))
         of_split = table[table["split"] == split].groupby(["task", "optimizer"])["score"].mean()
         for i, task in enumerate(document["settings"]["task"]):
             for column in ("initial", "best", "best_optimizer"):
                 assert document["normalizers"][split][column][i] == expected.at[(task, split), column]
             np.testing.assert_allclose(packed[i], of_split[task][names], atol=packing.SCORE_STEP)
-            codes = packing.unpack(lines[i], (4, 3, len(steps)), np.uint16)[SPLITS.index(split)]
+            codes = unpacking.unpack(lines[i], (4, 3, len(steps)), np.uint16)[SPLITS.index(split)]
             low, scale = (document["scales"][key][split][i] for key in ("lowest", "scale"))
             losses = np.array([means.loc[(task, name)].loc[steps, split] for name in names])
             np.testing.assert_allclose(unpacking.decode_losses(codes, low, scale), losses, atol=scale * unpacking.RELATIVE_ERROR)
-    seeds, diverged = (packing.unpack(document[key], (3, 3), np.uint16) for key in ("seeds", "diverged"))
+    seeds, diverged = (unpacking.unpack(document[key], (3, 3), np.uint16) for key in ("seeds", "diverged"))
     assert (seeds == 2).all() and (diverged[:, names.index("adam_lr_1.00")] == 2).all() and diverged.sum() == 6
 
 

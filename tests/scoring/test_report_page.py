@@ -135,7 +135,7 @@ def test_it_opens_with_4000_rows(opened, document, tmp_path_factory):
     shape = len(lines), len(values["optimizers"])
 
     def tiled(text):
-        return packing.pack(np.tile(packing.unpack(text, shape, np.uint16), (times, 1)))
+        return packing.pack(np.tile(unpacking.unpack(text, shape, np.uint16), (times, 1)))
 
     many = {
         **values,

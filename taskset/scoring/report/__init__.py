@@ -2,7 +2,7 @@
 
     results.py    directories -> the runs of every setting: scores, mean curves, normalizers
     scales.py     which normalizer a setting has
-    packing.py    numbers -> text of a page, and back
+    packing.py    numbers -> text of a page
     contents.py   results -> the values that the page reads
     page.py       values, styles and scripts -> one HTML file that loads nothing from anywhere
     assets/       the page's own HTML, CSS and JavaScript

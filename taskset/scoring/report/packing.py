@@ -58,19 +58,11 @@ def encode_scores(scores: ArrayLike) -> np.ndarray:
 def pack(codes: np.ndarray) -> str:
     """Codes, uint8 or uint16, as text. Neighbours along the last axis are alike, which their differences make short.
 
-    The bytes of the differences (modulo 2^8 or 2^16, the first one against 0) come lowest byte of all first.
+    The bytes of the differences (modulo 2^8 or 2^16, the first one against 0) come lowest byte of all first. assets/packing.js
+    reads them.
     """
     differences = np.diff(codes, axis=-1, prepend=codes.dtype.type(0))
     little = np.ascontiguousarray(differences).astype(codes.dtype.newbyteorder("<")).view(np.uint8)
     planes = little.reshape(-1, codes.dtype.itemsize).T
     deflate = zlib.compressobj(9, zlib.DEFLATED, _RAW_DEFLATE)
     return base64.b64encode(deflate.compress(planes.tobytes()) + deflate.flush()).decode("ascii")
-
-
-def unpack(text: str, shape: tuple[int, ...], kind: type[np.unsignedinteger]) -> np.ndarray:
-    """The codes of `pack`; the page does the same in assets/packing.js."""
-    size = np.dtype(kind).itemsize
-    planes = np.frombuffer(zlib.decompress(base64.b64decode(text), _RAW_DEFLATE), np.uint8)
-    little = np.ascontiguousarray(planes.reshape(size, -1).T).reshape(-1)
-    differences = little.view(np.dtype(kind).newbyteorder("<")).astype(kind).reshape(shape)
-    return np.cumsum(differences, axis=-1, dtype=kind)
