@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from taskset.errors import ConfigError, integer, is_finite
+from taskset.errors import ConfigError, integer, is_finite, shown
 from taskset.optimizers.base import Elementwise, Formula, as_given
 
 Allowed = tuple[str, Callable[[Any], bool]]  # in words, {}: the setting's name; and whether a finite number is
@@ -61,7 +61,7 @@ def _checked(rule: str, name: str, value: Any) -> float | bool:
         raise ConfigError(f"{name} of {rule}: taskset/optimizers/settings.py doesn't say what it may be; add it there")
     words, fits = _FROM_0 if name == "epsilon" and rule in _OTHERS_DIVIDE else _ALLOWED[name]
     if not is_finite(value) or not fits(value):
-        raise ConfigError(f"{name} {value!r} of {rule}: allowed is {words.format(name)}; change it and call {rule} again")
+        raise ConfigError(f"{name} {shown(value)} of {rule}: allowed is {words.format(name)}; change it and call {rule} again")
     return float(value)
 
 
