@@ -31,7 +31,7 @@ def suite():
     """Training tasks of unequal costs that share a few programs."""
     from taskset.scoring.suites import by_name
 
-    whole = by_name.find("tiny:1")
+    whole = by_name.get_suite("tiny:1")
     return dataclasses.replace(whole, tasks=tuple(one for one in whole.of_split("train") if one.family not in WITHOUT))
 
 

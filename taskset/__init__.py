@@ -45,6 +45,7 @@ _WHERE = {
     "taskset.tasks.base": ("Model", "Task"),
     "taskset.normalization.store": ("load_curves", "load_tasks", "load_optimizers", "load_sweeps", "load_normalizers"),
     "taskset.normalization.normalizer": ("normalizer", "normalize_curves"),
+    "taskset.scoring.suites.by_name": ("get_suite", "list_suites"),
     "taskset.scoring.score": ("score",),
     "taskset.errors": ("TasksetError",),
 }

@@ -94,7 +94,7 @@ def evaluate(
 def _given(texts):
     """A `Suite`, where a single text is a suite's file or name, else task names."""
     if len(texts) == 1 and (texts[0].endswith(".json") or by_name.is_name(texts[0])):
-        return by_name.find(texts[0])
+        return by_name.get_suite(texts[0])
     return match_tasks(texts)
 
 
@@ -117,7 +117,7 @@ def choose(
     resumes an interrupted run.
     """
     plugins.load(modules or [])
-    suite = by_name.find(tasks) if tasks else None
+    suite = by_name.get_suite(tasks) if tasks else None
 
     def report(name, progress):
         done = len(progress.finished)

@@ -167,7 +167,7 @@ def train(
         clip=clip, clipping=clipping, augment=augment,
         trained=list(trained or ["*"]), start=checkpoint.digest(weights) if weights else "",
     )  # fmt: skip
-    chosen = by_name.find(tasks, baselines)
+    chosen = by_name.get_suite(tasks, baselines)
     options.check(chosen)
     start_tensorflow(threads=1)
     from learned.outer_training import session

@@ -192,7 +192,7 @@ def prepared(
 ) -> Prepared:
     """What `evaluate` is about to do, which is recorded in `root`. Arguments and errors as of `evaluate`."""
     if isinstance(tasks, (str, Path)):
-        tasks = by_name.find(tasks)
+        tasks = by_name.get_suite(tasks)
     names, source, horizon = tasks_of(tasks, split, source, horizon)
     judged = named_checkpoint(path, name)
     options = SweepOptions((judged.name,), source, horizon, first_seeds(seeds), batches, evaluations)

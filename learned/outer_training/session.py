@@ -90,7 +90,7 @@ def open_trainer(
 
 def _checked(suite: Suite | str | Path, options: Options, workers: int | None, memory: int) -> Suite:
     """The suite that `suite` is, or that it names; raises `ConfigError` where an argument of `open_trainer` is not allowed."""
-    chosen = by_name.find(suite) if isinstance(suite, (str, Path)) else suite
+    chosen = by_name.get_suite(suite) if isinstance(suite, (str, Path)) else suite
     for given, kind in ((chosen, Suite), (options, Options)):
         if not isinstance(given, kind):
             raise ConfigError(f"{shown(given)}: a training takes a suite (its name, its file, a Suite) and learned.Options")

@@ -127,7 +127,7 @@ def _joined(name: str, parts: list[str]) -> Suite:
 
     if len(parts) < 2:
         raise _unclear()
-    return suites.joined(name, [by_name.find(one) for one in parts])
+    return suites.joined(name, [by_name.get_suite(one) for one in parts])
 
 
 def _unclear() -> ConfigError:

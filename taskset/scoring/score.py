@@ -101,7 +101,7 @@ def score(
 def _checked(suite: str, horizon: int | None, view: str, workers: int | None) -> tuple[Suite, int, int | None]:
     """(suite, horizon, workers) that `score` is asked for; raises where an argument is not allowed, before hours of runs."""
     run_scores.view(view)
-    found = by_name.find(suite)
+    found = by_name.get_suite(suite)
     suites.require_measured(found)
     longest = found.horizon
     horizon = longest if horizon is None else whole_number("horizon", horizon, most=longest, note=", the suite's")

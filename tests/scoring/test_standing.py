@@ -371,9 +371,9 @@ def test_wrong_suites(mine, tiny, tmp_path):
             score.score("lion", str(tiny), tmp_path / "none", **given)
         assert not (tmp_path / "none" / "curves").exists()
     with pytest.raises(UnknownName, match="Allowed are problems:1, .*1m:1, 1h:1, 1d:2, rivals:1, .*json"):
-        by_name.find("nope")
+        by_name.get_suite("nope")
     with pytest.raises(UnknownName, match="did you mean 'small'"):
-        by_name.find("smal")
+        by_name.get_suite("smal")
 
 
 def test_a_suite_called_as_the_table_of_rivals_does_not_get_its_rows(tiny):

@@ -18,6 +18,7 @@ from learned.evaluation import runs
 from learned.optimizers.as_optimizer import with_weights
 from learned.outer_training import checkpoint, objectives, trainer
 from learned.outer_training.options import Options
+import taskset
 from taskset import catalogue, registry
 from taskset.errors import ConfigError, StoreError, TasksetError, UnknownName
 from taskset.execution import costs
@@ -43,8 +44,9 @@ def test_rules_have_names_and_versions(call):
     assert len({str(r) for r in by_name.rules()}) == len(by_name.rules()) and all(r.version >= 1 for r in by_name.rules())
     status, said, _ = call("suite", "--list")
     table = said.partition("\n\n")[0].splitlines()[1:]
-    assert status == 0 and [line.split()[0] for line in table if line[0] != " "] == by_name.names()
-    assert by_name.find("1m") == tiers.load("1m:1") and by_name.is_name("rivals") and not by_name.is_name("1x")
+    assert status == 0 and [line.split()[0] for line in table if line[0] != " "] == by_name.list_suites()
+    assert taskset.get_suite("1m") == tiers.load("1m:1") and taskset.list_suites() == by_name.list_suites()
+    assert by_name.is_name("rivals") and not by_name.is_name("1x")
     with pytest.raises(UnknownName, match="did you mean 'small'"):
         by_name.rule("smal")
     with pytest.raises(UnknownName, match="Allowed are problems:1, small:1, mixed:1"):
@@ -70,14 +72,14 @@ def baselines(tmp_path_factory):
 def test_a_rule_makes_a_suite(baselines, monkeypatch, tmp_path, call):
     rule = by_name.SuiteRule("two", 3, "about", ("quadratic_family_seed?", "TwoD_Bowl?"), 20, max_parameters=10)
     monkeypatch.setattr(by_name, "RULES", (rule,))
-    made = by_name.find("two", baselines)
+    made = by_name.get_suite("two", baselines)
     assert (made.name, made.version, made.horizon, made.source) == ("two", 3, 20, "synthetic")
     known = ("quadratic_family_seed3", "quadratic_family_seed4", "TwoD_Bowl1")
     assert [e.task for e in made.tasks] == [name for name in known if catalogue.num_params(name) <= 10]
     assert "TwoD_Bowl1" in [e.task for e in made.tasks] and made.rule["max_parameters"] == 10
     status, _, err = call("suite", "--named", "two:3", "--baselines", baselines, "--out", tmp_path / "two.json")
     assert status == 0, err
-    assert suites.load(tmp_path / "two.json") == made == by_name.find(str(tmp_path / "two.json"))
+    assert suites.load(tmp_path / "two.json") == made == by_name.get_suite(str(tmp_path / "two.json"))
 
 
 @pytest.mark.parametrize(
@@ -395,7 +397,7 @@ def test_a_suite_with_wrong_fields(small, tmp_path, change):
 @pytest.mark.parametrize(
     "call",
     [
-        lambda: by_name.rule(3), lambda: by_name.find(None), lambda: suites.load_any(3),
+        lambda: by_name.rule(3), lambda: by_name.get_suite(None), lambda: suites.load_any(3),
         lambda: from_json(None, "x"),
         lambda: suites.make("x", ["TwoD_Bowl1"], None, "web", 2000), lambda: runs.named_checkpoint("mlp_pes", 3),
         lambda: suites.make_unmeasured("x", ["TwoD_Bowl1"], "tdfs", 20), lambda: comparison.compare([]),

@@ -51,7 +51,7 @@ def names(suite):
 @pytest.mark.parametrize("one", written.WRITTEN, ids=str)
 def test_a_file_of_the_package_never_changes(one):
     assert hashlib.sha256(one.path.read_bytes()).hexdigest() == DIGESTS[str(one)], "a change needs another version"
-    suite = by_name.find(str(one))
+    suite = by_name.get_suite(str(one))
     assert (suite.name, suite.version, suite.horizon, suite.source) == (one.name, one.version, one.horizon, one.source)
     assert set(suite.rule["costs"]) == names(suite) and all(set(entry.scales) >= {"train"} for entry in suite.tasks)
     for entry in suite.tasks:
@@ -119,12 +119,12 @@ def test_files_are_written_once_and_found_by_name(baselines, found, tmp_path, mo
         write_suites.write(wanted, baselines, tmp_path)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == left
     monkeypatch.setattr(shipped.resources, "files", lambda package: tmp_path)
-    assert by_name.find("small") == by_name.find("small:2") == found["small"]  # the newest, now that it is there
+    assert by_name.get_suite("small") == by_name.get_suite("small:2") == found["small"]  # the newest, now that it is there
     assert by_name.is_name("problems:2") and by_name.rule("small:1").version == 1
     with pytest.raises(ConfigError, match="baselines with small:2: allowed with the name of a rule only"):
-        by_name.find("small:2", baselines)
+        by_name.get_suite("small:2", baselines)
     with pytest.raises(UnknownName, match="heldout"):
-        by_name.find("heldout")
+        by_name.get_suite("heldout")
 
 
 def test_the_script(baselines, tmp_path, monkeypatch, capsys):

@@ -67,7 +67,7 @@ def scales():
     import learned  # noqa: F401
     from taskset.scoring.suites import by_name
 
-    return {entry.task: tuple(entry.scales["train"]) for entry in by_name.find("tiny:1").tasks}
+    return {entry.task: tuple(entry.scales["train"]) for entry in by_name.get_suite("tiny:1").tasks}
 
 
 def between(start, known):

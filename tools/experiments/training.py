@@ -51,7 +51,7 @@ def tiny_suite(name, tasks, horizon):
     """Tasks of the suite tiny:1 to train on, all in the split train, with its scales of losses."""
     from taskset.scoring.suites import by_name
 
-    whole = by_name.find("tiny:1")
+    whole = by_name.get_suite("tiny:1")
     chosen = tuple(replace(entry, split="train") for entry in whole.tasks if entry.task in tasks)
     if len(chosen) != len(set(tasks)):
         raise ValueError(f"{len(set(tasks)) - len(chosen)} of the tasks are not in tiny:1")

@@ -94,7 +94,7 @@ def main():
     if arguments.command == "suite":
         make_suite(arguments)
     else:
-        (show_table if arguments.command == "table" else run)(by_name.find(arguments.suite), arguments)
+        (show_table if arguments.command == "table" else run)(by_name.get_suite(arguments.suite), arguments)
 
 
 if __name__ == "__main__":

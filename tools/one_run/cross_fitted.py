@@ -68,7 +68,7 @@ def row(suite, horizon, scores):
 
 def measure():
     """Rows of the table."""
-    found = {name: adam_scores(by_name.find(name), split) for name, split in SUITES.items()}
+    found = {name: adam_scores(by_name.get_suite(name), split) for name, split in SUITES.items()}
     return [row(name, horizon, scores) for name, of in found.items() for horizon, (_, scores) in of.items()]
 
 

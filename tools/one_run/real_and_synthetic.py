@@ -34,7 +34,7 @@ def both():
     normalizers = store.load_normalizers()
     names = sorted(set(normalizers.loc[normalizers["source"] == "tfds", "task"]))
     made = {source: suites.make(source, names, None, source, one_run.STEPS) for source in TITLES}
-    chosen_by = {one.task for one in by_name.find("heldout-valid:1").tasks}
+    chosen_by = {one.task for one in by_name.get_suite("heldout-valid:1").tasks}
     common = set.intersection(*({one.task for one in suite.tasks if one.split != "train"} for suite in made.values())) - chosen_by
 
     def judged(suite):

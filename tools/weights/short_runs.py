@@ -176,7 +176,7 @@ def training_suite():
     """The cheapest training tasks of `tiny:1`."""
     from taskset.scoring.suites import by_name
 
-    whole = by_name.find("tiny:1")
+    whole = by_name.get_suite("tiny:1")
     cheap = [one for one in whole.of_split("train") if any(fnmatch.fnmatchcase(one.task, glob) for glob in CHEAP)]
     return dataclasses.replace(whole, tasks=tuple(cheap))
 
@@ -186,7 +186,7 @@ def judged_suites():
     from taskset.execution import costs
     from taskset.scoring.suites import by_name
 
-    tiny, package = by_name.find("tiny:1"), by_name.find("heldout-valid:1")
+    tiny, package = by_name.get_suite("tiny:1"), by_name.get_suite("heldout-valid:1")
     of_family: dict[str, list] = {}
     for entry in package.of_split("valid"):
         known = costs.milliseconds(entry.task)

@@ -42,7 +42,7 @@ def training_suite():
     import learned  # noqa: F401 (registers the tiny tasks)
     from taskset.scoring.suites import by_name
 
-    whole = by_name.find("tiny:1")
+    whole = by_name.get_suite("tiny:1")
     kept = [one for one in whole.tasks if informative(one) and not any(f"_{name}_" in one.task for name in JUDGED)]
     return replace(whole, name="tiny_valid", tasks=tuple(kept))
 

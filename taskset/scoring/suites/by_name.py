@@ -74,8 +74,8 @@ def rule(text: str | Path) -> SuiteRule | Written:
     return _called(text, rules())
 
 
-def names() -> list[str]:
-    """Of all suites that `find` knows: "problems:1", .., "1h:1"."""
+def list_suites() -> list[str]:
+    """The names of all suites that `get_suite` knows: "problems:1", .., "1h:1"."""
     return list(map(str, _all()))
 
 
@@ -84,10 +84,13 @@ def is_name(text: str) -> bool:
     return newest(text, _all()) is not None
 
 
-def find(text: str | Path, baselines: str | Path | None = None, baselines_version: str | None = None) -> Suite:
-    """The suite in a file, where `text` ends in .json; else the one called `text`: a tier, or a rule's from `baselines`.
+def get_suite(text: str | Path, baselines: str | Path | None = None, baselines_version: str | None = None) -> Suite:
+    """The suite in a file, where `text` ends in .json; else the one called `text`: "small:1", or "small" for the newest version.
 
-    baselines_version: as in `suites.make`. Raises `UnknownName`, and `ConfigError` for baselines of a suite that has its scales.
+        taskset.get_suite("heldout:1").names_of("test")        to hold these tasks out of a training of your own
+
+    baselines: a directory, for suites that a rule makes from baselines; None: those of the package. baselines_version: as in
+    `suites.make`. Raises `UnknownName`, and `ConfigError` for baselines of a suite that has its scales.
     """
     if str(text).endswith(".json"):
         refuse_baselines(text, baselines, baselines_version)

@@ -165,7 +165,7 @@ def test_what_their_configs_say(name):
 
 
 def test_the_suite_of_all_tiny_tasks():
-    found = by_name.find("tiny:1")
+    found = by_name.get_suite("tiny:1")
     everything = catalogue.list_tasks("Tiny_*")
     names = [entry.task for entry in found.tasks]
     assert [name for name in everything if name in names] == names and len(names) > 0.9 * len(everything)

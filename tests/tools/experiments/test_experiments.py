@@ -171,7 +171,7 @@ def test_what_is_trained_on_are_suites_of_known_tasks():
     names = [training.tiny_name(f"tiny_{kind}", one) for kind in conv_and_mlp.KINDS for one in conv_and_mlp.HELD_OUT]
     assert {entry.split for entry in training.suite_of("held out", names, 200, judging.SCALE).of_split("train")} == {"train"}
     (entry,) = training.tiny_suite("one", [names[0]], 200).of_split("train")
-    scales = {entry.task: entry.scales for entry in by_name.find("tiny:1").tasks}
+    scales = {entry.task: entry.scales for entry in by_name.get_suite("tiny:1").tasks}
     assert (entry.task, entry.scales) == (names[0], scales[names[0]])
     with pytest.raises(ValueError, match="1 of the tasks"):
         training.tiny_suite("one", [*names, "mlp_family_seed0"], 200)

@@ -22,7 +22,7 @@ def test_rates_that_are_alike_seem_better_than_they_are_only_by_the_same_runs():
 
 
 def test_the_scores_are_those_of_the_baselines():
-    suite = cross_fitted.by_name.find("heldout-valid:1")
+    suite = cross_fitted.by_name.get_suite("heldout-valid:1")
     tasks, scores = cross_fitted.adam_scores(suite, "valid")[2000]
     assert scores.shape == (len(suite.of_split("valid")), 17, 2)
     means, *_ = cross_fitted.run_curves.scored(cross_fitted.run_curves.baselines_alone(suite, "valid"), suite, "mean")
@@ -32,7 +32,7 @@ def test_the_scores_are_those_of_the_baselines():
 
 
 def test_a_run_that_is_missing_is_an_error(monkeypatch):
-    suite = cross_fitted.by_name.find("heldout-valid:1")
+    suite = cross_fitted.by_name.get_suite("heldout-valid:1")
     curves = cross_fitted.run_curves.baselines_alone(suite, "valid")
     lacking = curves[(curves["seed"] == 0) | (curves["optimizer"] != "adam_lr_-3.00")]
     monkeypatch.setattr(cross_fitted.run_curves, "baselines_alone", lambda suite, split: lacking)

@@ -192,7 +192,7 @@ def test_the_baselines_alone_are_the_rows_that_the_document_has():
     """Tuned Adam's of the test tasks, from the package's data."""
     from taskset.scoring.suites import by_name
 
-    suite = by_name.find("heldout:1")
+    suite = by_name.get_suite("heldout:1")
     found, by_task = run_table.lines_of(run_curves.baselines_alone(suite, "test"), [], suite, "mean", "train")
     text = one_run.DOCUMENT.read_text(encoding="utf-8")
     for horizon in one_run.HORIZONS:
