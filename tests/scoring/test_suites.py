@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import taskset
 from examples import own_family
 from learned import estimators, optimizers
 from learned.evaluation import runs
 from learned.optimizers.as_optimizer import with_weights
 from learned.outer_training import checkpoint, objectives, trainer
 from learned.outer_training.options import Options
-import taskset
 from taskset import catalogue, registry
 from taskset.errors import ConfigError, StoreError, TasksetError, UnknownName
 from taskset.execution import costs
