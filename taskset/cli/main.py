@@ -71,6 +71,7 @@ _UsageError = cast("type[typer.BadParameter]", next(c for c in typer.BadParamete
 def main(commands: typer.Typer = app, name: str = "python -m taskset") -> None:
     """Run a command line and exit with its status: 1 if a part of the work failed, 2 for a user's error, 130 if interrupted."""
     script = name.removeprefix("python -m ")
+    _open_what_is_closed()
     _print_any_text()
     expect_retracing()
     try:
@@ -94,6 +95,13 @@ def main(commands: typer.Typer = app, name: str = "python -m taskset") -> None:
             raise
         status = _unwritten(error)
     sys.exit(_written(status if isinstance(status, int) else 0))
+
+
+def _open_what_is_closed() -> None:
+    """Have stdin, stdout and stderr lead nowhere where they are closed: a file that is opened next would get what is printed."""
+    while (place := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(place, True)
+    os.close(place)
 
 
 def _print_any_text() -> None:

@@ -1,15 +1,33 @@
 """What several commands share: the consoles they print to, and the options that mean the same in each."""
 
+import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 from taskset.errors import ConfigError
 
-out = Console(highlight=False, emoji=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
+
+class Output(Console):
+    """Where commands print. options: of Rich's console."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(highlight=False, emoji=False, **options)
+        if not self.width:  # COLUMNS is 0, with which Rich prints nothing
+            self.width = 80
+
+    def on_broken_pipe(self) -> None:
+        """Print no more: the reader of a pipe, such as `head`, has seen enough, which is no reason to leave a sweep undone."""
+        self.quiet = True
+        nowhere = os.open(os.devnull, os.O_WRONLY)  # for what is printed otherwise, and what Python writes when it ends
+        os.dup2(nowhere, self.file.fileno())
+        os.close(nowhere)
+
+
+out = Output(soft_wrap=True)
+err = Output(stderr=True, soft_wrap=True)
 
 MOST_SEEDS = MOST_BATCHES = 10_000  # of a command: of more, lists alone would take the memory
 MOST_EVALUATIONS = 100_000

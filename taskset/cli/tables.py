@@ -8,13 +8,15 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from taskset.cli.options import Output
+
 
 def show_table(table: Table, out: Console) -> None:
     """Print a table without cutting off names, even where the terminal is narrow (or is a file)."""
     for column in table.columns:
         column.no_wrap = True
     colours = cast("Literal['standard', '256', 'truecolor', 'windows'] | None", out.color_system)
-    wide = Console(file=out.file, width=1000, color_system=colours, highlight=False, emoji=False)
+    wide = Output(file=out.file, width=1000, color_system=colours)
     for line in wide.render_lines(table, pad=False):
         text = Text.assemble(*((segment.text, segment.style or "") for segment in line))
         text.rstrip()  # the last column is filled with blanks

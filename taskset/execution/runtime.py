@@ -23,6 +23,9 @@ from taskset.errors import ConfigError
 
 @contextlib.contextmanager
 def _silent_stderr() -> Iterator[None]:
+    if sys.stderr is None:  # it was closed when Python started
+        yield
+        return
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)

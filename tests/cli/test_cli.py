@@ -14,7 +14,7 @@ import taskset
 from examples import own_family
 from taskset import catalogue, registry
 from taskset.catalogue import configs
-from taskset.cli import data, score, sweeps, tasks
+from taskset.cli import data, options, score, sweeps, tasks
 from taskset.errors import UnknownName
 from taskset.execution import costs as measured
 from taskset.samplers import about
@@ -382,6 +382,24 @@ def test_a_reader_that_has_seen_enough_is_no_error():
         assert process.wait() == 0 and process.stderr.read() == b""
 
 
+def test_a_reader_that_has_seen_enough_ends_no_work():
+    """A sweep ended there, with status 0."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w") as pipe:
+        out = options.Output(file=pipe)
+        for _ in range(3):
+            out.print("1 of 2 finished")
+
+
+def test_a_terminal_of_width_0(tmp_path):
+    """Errors and lines of `show` were not printed."""
+    environment = {**os.environ, "COLUMNS": "0"}
+    command = [sys.executable, "-m", "taskset", "plot", str(tmp_path), "--task", "quadratic_family_seed0"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    refused((done.returncode, done.stdout, done.stderr), "has no tasks.parquet")
+
+
 def test_data_status(run, tmp_path):
     status, out, _ = run("data", "status", "--data-dir", tmp_path)
     assert status == 0
@@ -475,3 +493,13 @@ def test_a_full_disk_behind_the_output_is_one_line(command):
 def test_a_command_without_an_output():
     done = subprocess.run(f"{sys.executable} -m taskset --version >&-", shell=True, stderr=subprocess.PIPE, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_tensorflow_starts_where_stderr_is_closed():
+    """What TensorFlow prints goes nowhere, and not into a file that was opened in stderr's place."""
+    started = (
+        "import os; from taskset.cli import main; from taskset.execution.runtime import start_tensorflow; "
+        "main._open_what_is_closed(); start_tensorflow(); print(os.path.samestat(os.fstat(2), os.stat(os.devnull)))"
+    )
+    done = subprocess.run(f'{sys.executable} -c "{started}" 2>&-', shell=True, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "True\n")
