@@ -91,9 +91,12 @@ def main(commands: typer.Typer = app, name: str = "python -m taskset") -> None:
             raise
         status = 0  # the reader of a pipe, such as `head`, has seen enough
     except OSError as error:
-        if error.errno not in _NO_ROOM or not _is_of_printing(error):
+        if "temporary directory" in str(error):  # of Python's or Matplotlib's: there is none that can be written
+            status = _fail(f"{system(error)}; set TMPDIR to a directory that can be written")
+        elif error.errno in _NO_ROOM and _is_of_printing(error):
+            status = _unwritten(error)
+        else:
             raise
-        status = _unwritten(error)
     sys.exit(_written(status if isinstance(status, int) else 0))
 
 

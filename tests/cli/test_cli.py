@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -390,6 +391,14 @@ def test_a_reader_that_has_seen_enough_ends_no_work():
         out = options.Output(file=pipe)
         for _ in range(3):
             out.print("1 of 2 finished")
+
+
+def test_no_directory_for_temporary_files(run, tmp_path, monkeypatch):
+    """As in a container whose disk is read-only."""
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: ["/dev/null/no"])
+    result = run("baseline", "quadratic_family_seed0", "--out", tmp_path)
+    refused(result, "no usable temporary directory found", "set TMPDIR to a directory that can be written")
 
 
 def test_a_terminal_of_width_0(tmp_path):
