@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from taskset import changes
+from taskset import catalogue, changes
 from taskset.datasets.base import SPLITS
 from taskset.errors import StoreError, shown
 from taskset.tabular.problem import Problem, frozen
@@ -122,7 +122,7 @@ def load(
 ) -> Problem:
     """The `Problem` of a task, from the baselines that come with the package or from `root`.
 
-    optimizer: names of the configurations wanted, None: all. source, horizon: needed only where the task has several.
+    optimizer: names or globs of the configurations wanted, None: all. source, horizon: needed only where the task has several.
     version: as in `taskset.load_curves`.
     Raises StoreError: no such curves, also of one of the optimizers; several sources or horizons; optimizers that were swept with
     different seeds or steps.
@@ -135,7 +135,8 @@ def load(
     if len(there) > 1:
         raise StoreError(f"task {task!r} has curves of several (source, horizon): {there}; pass source= and horizon=")
     found = set(curves["optimizer"].astype(str))
-    lacking = [name for name in (wanted if isinstance(wanted, tuple) else ()) if name not in found]
+    named = [name for name in (wanted if isinstance(wanted, tuple) else ()) if not catalogue.is_glob(name)]
+    lacking = [name for name in named if name not in found]
     if lacking:
         raise StoreError(
             f"task {task!r} has no curves of optimizer {shown(lacking[0])} (source {there[0][0]}, horizon {there[0][1]}): "

@@ -297,6 +297,8 @@ def test_an_optimizer_without_curves_of_the_task_is_not_dropped_silently(tmp_pat
     assert tabular.load(two, iter(asked), root=tmp_path / "all").optimizers == tuple(asked)
     with pytest.raises(StoreError, match=f"task '{one}' has no curves of optimizer '{listed}' .source none, horizon 20.: "):
         tabular.load(one, asked, root=tmp_path / "all")
+    globs = iter(["adam_lr_*", "nadamw_*"])
+    assert tabular.load(two, globs, root=tmp_path / "all").optimizers == (*made.RATES, listed)
 
 
 def test_problems_of_tasks_that_changed_are_left_out_unless_asked_for(tmp_path, few_tasks):

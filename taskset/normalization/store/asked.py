@@ -32,8 +32,8 @@ class Asked:
     """The arguments of `load_curves`, checked: {column: values} and the columns wanted (None: all)."""
 
     def __init__(self, columns: str | Iterable[str] | None, **asked: Any) -> None:
-        self.given = {column: value for column, value in asked.items() if value is not None}
-        self.wanted = {column: _values(column, value) for column, value in self.given.items()}
+        self.given = {column: _values(column, value) for column, value in asked.items() if value is not None}
+        self.wanted = dict(self.given)
         self.globs = {column: [value for value in self.wanted.get(column, ()) if catalogue.is_glob(value)] for column in NAMES_IN}
         self.named = {  # names that must be there
             column: [value for value in values if value not in self.globs.get(column, ())]
@@ -47,7 +47,7 @@ class Asked:
         self.columns = None if columns is None else [columns] if isinstance(columns, str) else list(columns)
         for column in self.columns or ():
             if column not in COLUMNS:
-                raise StoreError(f"curves have no column {column!r}: there are {', '.join(COLUMNS)}")
+                raise StoreError(f"curves have no column {shown(column)}: there are {', '.join(COLUMNS)}")
         if self.columns == []:
             raise StoreError(f"columns={columns!r}: allowed are {', '.join(COLUMNS)}, at least one; None: all")
 
@@ -104,7 +104,7 @@ class Asked:
         return None if families is None else self.condition & pc.field("family").isin(sorted(families))
 
     def __str__(self) -> str:
-        return ", ".join(f"{k}={v!r}" for k, v in self.given.items())
+        return ", ".join(f"{column}={shown(values[0] if len(values) == 1 else values)}" for column, values in self.given.items())
 
 
 def _matches(globs, names):
@@ -142,7 +142,7 @@ def _values(column, value):
     kind, allowed = (numbers.Integral, "integers") if is_number else (str, "names")
     values = [value] if isinstance(value, (str, bytes, numbers.Number)) else _listed(value)
     if not values or not all(isinstance(v, kind) and not isinstance(v, bool) for v in values):
-        raise StoreError(f"{column}={value!r}: allowed are {allowed}, one or several")
+        raise StoreError(f"{column}={shown(value)}: allowed are {allowed}, one or several")
     return [int(v) if is_number else str(v) for v in values]
 
 

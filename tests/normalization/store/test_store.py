@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -143,6 +144,14 @@ def test_globs_look_into_the_files_that_can_have_what_is_wanted(sweep, monkeypat
     assert len(taskset.load_curves(root=sweep, task=task, optimizer="*")) == (every["task"] == task).sum()
     with pytest.raises(NoCurves, match="no curves for task='TwoD_\\*', family='quadratic_family'"):
         taskset.load_curves(root=sweep, task="TwoD_*", family="quadratic_family")
+
+
+def test_what_was_asked_for_is_said_on_one_line(sweep):
+    """A generator was shown as an object, and an array on as many lines as it has values."""
+    names = [str(name) for name in taskset.load_curves(root=sweep)["task"].unique()]
+    for asked, said in ((iter(names[:1]), f"task={names[0]!r}"), (pd.Series(names * 99), f"task=[{names[0]!r}, ")):
+        with pytest.raises(NoCurves, match=f"^no curves for {re.escape(said)}[^\n]{{,100}}, horizon=77; [^\n]*$"):
+            taskset.load_curves(task=asked, horizon=77, root=sweep)
 
 
 def test_globs_find_tasks_in_the_files_of_other_families(sweep, tmp_path):
