@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from taskset.tabular.space import Space
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Curve:
     """A configuration's recorded curve up to some step. All arrays [E]: one element per evaluation.
 
@@ -31,7 +31,7 @@ class Curve:
     seconds: np.ndarray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Problem:
     """One task with the recorded curves of its configurations.
 

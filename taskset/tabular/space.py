@@ -33,7 +33,7 @@ class Axis:
         return float(np.log(value)) if self.log else value
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Space:
     """The configurations of one optimizer family in a problem.
 

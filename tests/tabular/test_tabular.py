@@ -1,5 +1,6 @@
 """The tabular benchmark on made-up curves whose answers are known by hand."""
 
+import copy
 import json
 import subprocess
 import sys
@@ -221,6 +222,12 @@ def test_what_is_recorded_cannot_be_written_into(problem):
     for array in (problem.steps, problem.seconds, problem.losses["test"], curve.steps, curve.seconds, curve.losses["train"]):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 0
+
+
+def test_what_has_arrays_can_be_compared_and_looked_up(problem):
+    """Dataclasses compare their fields, which arrays refuse."""
+    for one in (problem, problem.query("adam_lr_-3.00"), problem.space("adam_lr")):
+        assert one in [copy.deepcopy(one), one] and {one: 1}[one] == 1 and copy.deepcopy(one) != one
 
 
 def test_no_tensorflow_is_loaded():
