@@ -118,10 +118,17 @@ def _by_name(text: str, hyperparameters: Hyperparameters, name: str) -> Optimize
 
 
 def _adapted(thing: object, sets: Sequence[Hyperparameters]) -> MakeNamed:
-    def make(name: str, trial: int, horizon: int) -> Adapted:
-        from taskset.scoring.adapters import adapt
+    kept: dict[int, Adapted] = {}  # of each trial one for all tasks, which notices what a run leaves to one on another task
 
-        return adapt(thing, name, sets[trial], horizon)
+    def make(name: str, trial: int, horizon: int) -> Adapted:
+        from taskset.scoring.adapters import adapt, native, numpy
+
+        if trial in kept:
+            return kept[trial]
+        found = adapt(thing, name, sets[trial], horizon)
+        if isinstance(found, numpy.NumPy) and native.is_pair(thing):  # what a function makes is new for each task
+            kept[trial] = found
+        return found
 
     return make
 

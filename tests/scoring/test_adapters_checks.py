@@ -10,6 +10,7 @@ import tensorflow as tf
 from taskset.errors import ConfigError
 from taskset.optimizers import get_optimizer, sgd
 from taskset.scoring.adapters import adapt
+from taskset.scoring.candidates import candidate
 from tests.scoring.small_sweeps import RATE, STEPS, curves, plain_init, same
 
 
@@ -355,8 +356,30 @@ def test_a_numpy_run_begins_with_nothing_of_an_earlier_one(task):
             return {path: w - 0.1 / self.steps * grads[path] for path, w in params.items()}, state
 
     curves(task, adapt(Counting(True), "counting"))
-    with pytest.raises(ConfigError, match=r"'counting' begins a run with what an earlier one left in self\.steps: keep it in"):
+    left = r"'counting' begins a run with what an earlier one left in self\.steps: keep it in"
+    with pytest.raises(ConfigError, match=left):
         curves(task, adapt(Counting(False), "counting"))
+    start, shapes = np.ones(2, np.float32), {"w": (2,)}
+    for made in (candidate(Counting(True), name="counting"), candidate(lambda: Counting(False), name="counting")):
+        for _ in range(2):  # tasks, with one run each
+            made.make(0, 10).begin(start, shapes, 10).step(lambda vector: (tf.constant(1.0), vector))
+    made = candidate(Counting(False), name="counting")
+    made.make(0, 10).begin(start, shapes, 10).step(lambda vector: (tf.constant(1.0), vector))
+    with pytest.raises(ConfigError, match=left):
+        made.make(0, 10).begin(start, shapes, 10)
+
+
+def test_what_a_numpy_start_writes_into_the_parameters_is_no_part_of_the_run(task, expected):
+    """Runs began elsewhere than the baselines', with the same losses at step 0."""
+
+    def init(params):
+        for w in params.values():
+            w[:] = 5
+
+    def update(grads, state, params, step, hparams):
+        return {path: w - np.float32(RATE) * grads[path] for path, w in params.items()}, state
+
+    same(curves(task, adapt(types.SimpleNamespace(framework="numpy", init=init, update=update), "pair")), expected)
 
 
 def test_numpy(task, expected):

@@ -77,7 +77,7 @@ class NumPySteps:
         self._ends = ends(shapes)
         self._params: Arrays = self._split(start)
         with calling(init, f"init of {name!r} failed"):
-            self._state = init(self._params)
+            self._state = init(self._split(start))  # what it writes there is no part of the start
 
     def _split(self, vector: np.ndarray) -> dict[str, np.ndarray]:
         parts = np.split(np.array(vector), self._ends)  # of a copy: the functions may write into them
