@@ -190,3 +190,10 @@ def test_no_machine_is_mentioned():
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("not a checkout")
     assert [name for name in listed if re.search(r"(?:^|[\s`(])/(?:root|work|home)/", (ROOT / name).read_text())] == []
+
+
+def test_the_command_that_joins_suites_works(run_here, tmp_path):
+    """The suites that it named had other horizons than the tiny tasks'."""
+    (command,) = re.findall(r"^python -m learned (suite --join .*) --out \S+$", (ROOT / "docs" / "learned.md").read_text(), re.M)
+    status, out, err = run_here("learned", *command.split(), "--out", tmp_path / "both.json")
+    assert status == 0, (out, err)
