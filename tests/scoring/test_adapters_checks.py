@@ -241,6 +241,15 @@ def test_random_numbers_of_a_torch_optimizer_repeat(task):
     assert ends.iloc[0] != ends.iloc[1] and not np.allclose(frames[0]["train"], curves(task, sgd(RATE))["train"], rtol=1e-6)
 
 
+@pytest.mark.parametrize("returned", [None, (None, ()), ([], ()), ({}, (), 0)])
+def test_what_an_optax_update_returns(returned):
+    """It was a TypeError in a line of the package, and updates that were lacking left their parameters out."""
+    optax = pytest.importorskip("optax")
+    wrong = optax.GradientTransformation(lambda params: (), lambda updates, state, params=None: returned)
+    with pytest.raises(ConfigError, match=r"update of 'wrong' returned .*: allowed is a pair \(updates, state\)"):
+        adapt(wrong, "wrong").begin(np.ones(6, np.float32), {"w": (2, 3)}, 10)
+
+
 def test_optax_updates_of_another_shape(task):
     optax = pytest.importorskip("optax")
     wrong = optax.stateless(lambda updates, params: [u.mean().reshape(1) for u in updates])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 import numpy as np
 import tensorflow as tf
 
-from taskset.errors import calling
+from taskset.errors import ConfigError, calling, shown
 from taskset.execution.checked import another, keeps, wrong
 from taskset.random import hidden
 from taskset.scoring.stepped import EvaluateVector, ParameterShapes, Stepped, ends
@@ -114,7 +114,14 @@ class Optax:
         def update(vector, state, gradients, loss):
             params, gradients = self._tree(vector, shapes), self._tree(gradients, shapes)
             keywords = {"value": loss} if extra else {}
-            updates, state = self._transformation.update(gradients, state, params, **keywords)
+            found = self._transformation.update(gradients, state, params, **keywords)
+            several = isinstance(found, tuple) and len(found) == 2 and isinstance(found[0], (list, tuple))
+            if not several or len(found[0]) != len(params):
+                raise ConfigError(
+                    f"update of {self.name!r} returned {shown(found)}: allowed is a pair (updates, state), with an update for "
+                    "each parameter"
+                )
+            updates, state = found
             moved = [self._moved(path, p, u) for path, p, u in zip(shapes, params, updates)]
             return jnp.concatenate([jnp.ravel(p) for p in moved]), state
 
