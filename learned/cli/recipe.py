@@ -6,12 +6,13 @@ from typing import Annotated
 import typer
 
 from learned import recipes
-from taskset.cli.options import Baselines, DataDir, out
+from taskset.cli.options import Baselines, DataDir, out, refuse_others
 from taskset.errors import ConfigError
 from taskset.execution.runtime import start_tensorflow
 
 
 def recipe(
+    context: typer.Context,
     name: Annotated[
         str | None, typer.Argument(help="Recipe; without a name, all of them are listed.", show_default=False)
     ] = None,
@@ -42,6 +43,7 @@ def recipe(
     Its parts are a suite, screening of its tasks, training for some hours, and judgement on held-out tasks.
     """
     if name is None:
+        refuse_others(context, "recipe without a name")
         for each in recipes.names():
             out.print(f"{each}: {recipes.get(each).about}", markup=False)
         out.print("Other pretrained weights have none; docs/one_run_history.md has the commands behind them.", markup=False)

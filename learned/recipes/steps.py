@@ -5,8 +5,8 @@
 3. training    for the given hours; weights are kept at the start and after each part of them
 4. judgement   all kept weights train the held-out tasks; tables beside Adam, pictures, a report
 
-Each step leaves its files in the directory: recipe.json, proposed.json, screening.json, suite.json, training/, evaluation/,
-report.md. Interrupted at any moment, the same call resumes.
+Each step leaves its files in the directory: recipe.json and baselines.json (what was asked for), proposed.json, screening.json,
+suite.json, training/, evaluation/, report.md. Interrupted at any moment, the same call resumes.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from learned.outer_training import time_plan
 from learned.recipes import budget, judgement, publish, screening
 from learned.recipes.base import Recipe
 from learned.types import PathLike
-from taskset.errors import unknown
+from taskset.errors import ConfigError, unknown
 from taskset.files import settle, write_text
 from taskset.scoring import suites
 from taskset.scoring.suites.suite import Suite
 
 STEPS = ("suite", "screening", "training", "judgement")
 RECORD = "recipe.json"
+BASELINES = "baselines.json"  # beside it: directories of version 0.2.1 and before have none, and go on with what they are given
 
 
 def run(
@@ -49,15 +50,19 @@ def run(
     the run, for the report. publishing: write the report into docs/ and the weights among those that ship. until: the last of
     STEPS to take. say: called with each line of progress.
 
-    Raises `StoreError` where `out` was begun with another recipe or other hours, `ConfigError` where an argument is not allowed.
+    Raises `StoreError` where `out` was begun with another recipe, other hours or other baselines, `ConfigError` where an
+    argument is not allowed.
     """
     if until not in STEPS:
         raise unknown("step", until, list(STEPS), f"Allowed are {', '.join(STEPS)}.")
+    _check_needless(until, {"--judged-by": judged_by is not None, "--note": bool(note), "--publish": publishing})
     time_plan.check_hours(hours)
     if publishing:
         publish.check()
     out = Path(out)
     settle(out / RECORD, {**recipe.as_json(), "hours": float(hours)}, "recipe or budget")
+    chosen = "the package's" if baselines is None else str(Path(baselines).resolve())
+    settle(out / BASELINES, {"baselines": chosen}, "choice of baselines")
     proposed = _made(out / "proposed.json", lambda: screening.proposed(recipe, baselines))
     say(f"proposed: {judgement.counts(proposed)}")
     if until == "suite":
@@ -87,6 +92,13 @@ def run(
         weights = budget.weights_path(out / "training", recipe.parts)
         for path in publish.publish(recipe, text, pictures, weights):
             say(f"published {path}")
+
+
+def _check_needless(until: str, given: dict[str, bool]) -> None:
+    """Raise `ConfigError` where options of the judgement are given to a call that ends before it."""
+    needless = [option for option, is_given in given.items() if is_given]
+    if needless and until != STEPS[-1]:
+        raise ConfigError(f"{', '.join(needless)} with --until {until}: allowed where a recipe is judged; leave one of both out")
 
 
 def _made(path: Path, make: Callable[[], Suite]) -> Suite:

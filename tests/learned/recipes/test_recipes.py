@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 
 import pytest
 from typer.testing import CliRunner
@@ -68,6 +69,27 @@ def test_what_is_not_allowed(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_directory_goes_on_with_the_baselines_that_it_began_with(tmp_path):
+    """Its suite is made of them once; the judgement would be by others."""
+    packaged, other = tmp_path / "a", tmp_path / "b"
+    root = store.packaged_root().resolve()
+    steps.run(TINY, packaged, hours=HOURS, until="suite")
+    steps.run(TINY, other, hours=HOURS, until="suite", baselines=root)
+    for out, baselines, was in ((packaged, root, "the package's"), (other, None, str(root)), (other, tmp_path, str(root))):
+        with pytest.raises(StoreError, match=f"begun with another choice of baselines .*{was}.*: use the same, or another --out"):
+            steps.run(TINY, out, hours=HOURS, until="suite", baselines=baselines)
+    steps.run(TINY, other, hours=HOURS, until="suite", baselines=os.path.relpath(root))  # the same, named otherwise
+    (other / steps.BASELINES).unlink()  # as earlier versions left it
+    steps.run(TINY, other, hours=HOURS, until="suite", baselines=root)
+
+
+@pytest.mark.parametrize("given", [{"publishing": True}, {"note": "A note."}, {"judged_by": "runs/judge"}])
+def test_options_of_a_judgement_that_is_not_asked_for(tmp_path, given):
+    with pytest.raises(ConfigError, match="with --until training: allowed where a recipe is judged; leave one of both out"):
+        steps.run(TINY, tmp_path / "out", until="training", **given)
+    assert not (tmp_path / "out").exists()
+
+
 def test_costly_and_failing_tasks_are_screened_out():
     suite = screening.proposed(TINY)
     first, second = (entry.task for entry in suite.of_split("train"))
@@ -125,6 +147,8 @@ def test_publishing_writes_section_pictures_and_weights(tmp_path):
 def test_the_command_lists_them_and_says_what_it_needs():
     result = CliRunner().invoke(main.app, ["recipe"])
     assert result.exit_code == 0 and all(f"{name}: " in result.output for name in recipes.names())
+    refused = CliRunner().invoke(main.app, ["recipe", "--hours", "1", "--out", "x"]).exception
+    assert str(refused) == "recipe without a name takes nothing else: leave out --out, --hours"
     for given, expected in ((["mlp_pes"], "--hours H --out DIR"), (["mlp_pse", "--out", "x"], "did you mean 'mlp_pes'")):
         assert expected in str(CliRunner().invoke(main.app, ["recipe", *given]).exception)
 
