@@ -19,7 +19,7 @@ import tensorflow as tf
 from learned.types import Tree
 from learned.unrolling.problem import Problem
 from learned.unrolling.rescaling import RescaledProblem
-from learned.unrolling.unroll import Unroll
+from learned.unrolling.unroll import Unroll, raw_specs
 from taskset.errors import ConfigError
 from taskset.tasks.base import Model, Task
 
@@ -84,17 +84,22 @@ class SharedRescaledProblem(_LossScaleInState, RescaledProblem):
 def shared_unroll(programs: SharedUnrolls, kind: type[Unroll], problem: Problem, *arguments: Any, **more: Any) -> Unroll:
     """An unroll of `problem` that has the compiled program of another task of the same `program`, where there is one.
 
-    programs: those that were made; the new one is put in where there was none.
+    programs: those that were made; the new one is put in where there was none. Raises `ConfigError` where the tasks differ in
+    shapes or dtypes: numbers of another dtype would be cast to those of the program, and large ones wrap around.
     """
     key = (kind, program_of(problem.task), *arguments, *sorted(more.items()))
     found = programs.get(key)  # held here: the dictionary drops what nothing else holds
     if found is None:
         programs[key] = made = kind(problem, *arguments, **more)
         return made
-    first = found.problem.task
-    for name in ("parameter_shapes", "batch_shapes"):
-        if getattr(first, name) != getattr(problem.task, name):
-            raise ConfigError(f"{first.name} and {problem.task.name} say they share a program, but their {name} differ")
-    other = copy.copy(found)
-    other.problem, other._initial = problem, problem.initializer()
-    return other
+    first, second = found.problem.task, problem.task
+    for name, one, other in (
+        ("parameter_shapes", first.parameter_shapes, second.parameter_shapes),
+        ("batch_shapes", first.batch_shapes, second.batch_shapes),
+        ("raw batches", found.raw_specs, raw_specs(problem)),
+    ):
+        if one != other:
+            raise ConfigError(f"{first.name} and {second.name} say they share a program, but their {name} differ")
+    shared = copy.copy(found)
+    shared.problem, shared._initial = problem, problem.initializer()
+    return shared

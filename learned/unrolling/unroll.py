@@ -80,6 +80,15 @@ def _has_lists_of_lists(graph):
     return tf.variant.as_datatype_enum in kinds
 
 
+def raw_specs(problem: Problem) -> dict[str, dict[str, tf.TensorSpec]]:
+    """{split: {name: spec}} of the raw batch that a step of a problem reads."""
+    specs = {}
+    for split in problem.splits:
+        raw = problem.task.raw_batches(split, 0, 0, 1)
+        specs[split] = {name: tf.TensorSpec(array.shape[1:], array.dtype) for name, array in raw.items()}
+    return specs
+
+
 class Unroll:
     """Truncations of `steps` steps of `pairs` x `signs` copies of a problem.
 
@@ -140,18 +149,14 @@ class Unroll:
     def _example(self):
         """Zeros as arguments of `_step`."""
         theta, zeros = tf.zeros([self.copies, self.problem.layout.size], self.problem.dtype), tf.zeros([self.copies], tf.int32)
-        raw = tf.nest.map_structure(lambda spec: tf.zeros([self.pairs, *spec.shape], spec.dtype), self._raw_specs)
+        raw = tf.nest.map_structure(lambda spec: tf.zeros([self.pairs, *spec.shape], spec.dtype), self.raw_specs)
         inner = self._start(theta, self._nothing_fresh())
         return theta, inner, zeros, zeros, raw, tf.zeros([2], tf.int32)
 
     @functools.cached_property
-    def _raw_specs(self):
-        """{split: {name: spec}} of the raw batch of one step and pair."""
-        specs = {}
-        for split in self.problem.splits:
-            raw = self.problem.task.raw_batches(split, 0, 0, 1)
-            specs[split] = {name: tf.TensorSpec(array.shape[1:], array.dtype) for name, array in raw.items()}
-        return specs
+    def raw_specs(self) -> dict[str, dict[str, tf.TensorSpec]]:
+        """As `raw_specs` of its problem."""
+        return raw_specs(self.problem)
 
     def _nothing_fresh(self):
         return self._each_fresh(lambda shape: tf.zeros([self.pairs, *shape], self.problem.dtype))
@@ -247,7 +252,7 @@ class Unroll:
     def raw(self, pieces: Sequence[Collection[tuple[int, int, int]]]) -> Tree:
         """Raw batches {split: {name: [K, N, ..]}}; pieces: for each pair a list of (seed, first batch, count), K in all."""
         drawn = {}
-        for split, specs in self._raw_specs.items():
+        for split, specs in self.raw_specs.items():
             stacked = {name: np.empty([self.steps, self.pairs, *s.shape], s.dtype.as_numpy_dtype) for name, s in specs.items()}
             for n, parts in enumerate(pieces):
                 row = 0

@@ -1,5 +1,7 @@
 """Tiny tasks, and that those which share a program compute what each computes with its own."""
 
+from types import MappingProxyType
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -15,6 +17,7 @@ from learned.unrolling.problem import Problem
 from learned.unrolling.sharing import SharedModel, SharedProblem, SharedRescaledProblem
 from taskset import catalogue
 from taskset.catalogue import get_task, make_task
+from taskset.datasets.base import Computed
 from taskset.errors import ConfigError
 from taskset.execution.program import Program
 from taskset.scoring.suites import by_name
@@ -69,6 +72,38 @@ def test_tasks_that_differ_do_not_share():
     estimates(SharedProblem, own_task("a", 1.0), (8.0, 1.0), programs=programs)
     with pytest.raises(ConfigError, match="their parameter_shapes differ"):
         estimates(SharedProblem, longer, (8.0, 1.0), programs=programs)
+
+
+class Numbers(Computed):
+    """Batches of the number 300 x 4, drawn in one dtype or another and read as float32."""
+
+    batch = MappingProxyType({"x": ((4,), "float32")})
+
+    def __init__(self, dtype, size=4):
+        self.drawn = np.full(size, 300 if dtype != "uint8" else 44, dtype)
+
+    def open(self, source=None, data_dir=None):
+        return lambda split, seed, start, count: {"x": np.stack([self.drawn] * count)}
+
+    def prepare(self, raw, key):
+        return {"x": tf.cast(raw["x"][:4], tf.float32)}
+
+
+@pytest.mark.parametrize("other", [Numbers("int32"), Numbers("int64"), Numbers("uint8", 5)])
+def test_tasks_whose_batches_are_drawn_otherwise_do_not_share(other):
+    """300 would be read as 44 in the program that takes uint8."""
+
+    def task(name, data):
+        def loss(batch, key):
+            return tf.reduce_sum((parameter("x", [4], normal()) - batch["x"]) ** 2)
+
+        return Task(name, "own", {}, SharedModel(loss, data, program="own"), "none")
+
+    programs, scale = {}, (8.0, 1.0)
+    estimates(SharedProblem, task("a", Numbers("uint8")), scale, programs=programs)
+    estimates(SharedProblem, task("b", Numbers("uint8")), scale, programs=programs)
+    with pytest.raises(ConfigError, match="a and c say they share a program, but their raw batches differ"):
+        estimates(SharedProblem, task("c", other), scale, programs=programs)
 
 
 def test_a_pool_compiles_one_program_and_resumes_bit_for_bit(tmp_path, monkeypatch):
