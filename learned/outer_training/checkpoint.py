@@ -1,6 +1,6 @@
 """Checkpoints: one .npz with arrays and a JSON text inside; no pickles. No TensorFlow.
 
-    meta                JSON: format, optimizer, options, suite, outer step, versions, slots
+    meta                JSON: format, optimizer, options, suite, origins of data, outer step, versions, slots
     theta/PATH          the weights, each in its shape, float32: all that using the optimizer takes
     adam/x|m|v          flat float64 vectors: the trainer's own copy of the weights, and Adam's averages
     slot/NUMBER/NAME    leaves of the slots' states

@@ -1,19 +1,26 @@
-"""Which training a file is of: its options, its suite and the code of what a user registered for it. No TensorFlow."""
+"""Which training a file is of: its options, its suite, the code of what a user registered for it, and the data. No TensorFlow."""
 
+from __future__ import annotations
+
+import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from learned.outer_training.checkpoint import Checkpoint
 from learned.outer_training.options import DEFAULTS
-from taskset.errors import StoreError, cut
+from taskset.errors import ConfigError, StoreError, cut, shown
 from taskset.files import different_keys
 from taskset.normalization.sweep.provenance import changed_code
+from taskset.registry import is_own
+
+if TYPE_CHECKING:
+    from taskset.tasks.base import Task
 
 KEPT = "weights-*.npz"  # in a directory of outer training: weights that were kept at intervals
 
 
 def require_same_training(found: Checkpoint, meta: Mapping[str, Any], way_out: str) -> None:
-    """Raise `StoreError` unless a file has the options, the suite and the code of `meta`, the metadata of another.
+    """Raise `StoreError` unless a file has the options, the suite, the code and the data of `meta`, the metadata of another.
 
     way_out: what the error says to do.
     """
@@ -24,6 +31,7 @@ def require_same_training(found: Checkpoint, meta: Mapping[str, Any], way_out: s
     changed = changed_code(found.value("own_code", dict) if "own_code" in found.meta else {}, meta.get("own_code", {}))
     if changed:
         raise StoreError(f"{found.path} was made with other code of {changed[0]} than it has now: restore it, or {way_out}")
+    require_same_data(found.path, data_origins_of(found), meta.get("data_origins", {}), way_out)
 
 
 def _require_same(found, other, there, here, way_out):
@@ -31,3 +39,36 @@ def _require_same(found, other, there, here, way_out):
     different = [key for key in different_keys(there, here) if key != "taskset_version"]
     if different:
         raise StoreError(f"{found.path} was made with {other} ({cut(', '.join(different), 200)}): {way_out}")
+
+
+def require_same_data(made: object, there: Mapping[str, Any], here: Mapping[str, Any], way_out: str) -> None:
+    """Raise `StoreError` where both of two {data: origin} have some data, and from other origins.
+
+    made: what `there` is of, in the error; way_out: what that says to do.
+    """
+    changed = [name for name in there if name in here and there[name] != here[name]]
+    if changed:
+        was, now = (shown(origins[changed[0]], 150) for origins in (there, here))
+        raise StoreError(f"{made} was made with the data {was}, which now are {now}: restore them, or {way_out}")
+
+
+def data_origins_of(found: Checkpoint) -> dict[str, Any]:
+    """{data: origin} of what a training had read until a file was written; earlier versions kept none."""
+    return found.value("data_origins", dict) if "data_origins" in found.meta else {}
+
+
+def data_origins(task: Task) -> dict[str, Any]:
+    """{data: `Task.data_origin`} of what a task reads.
+
+    {} where its data have none, or are synthetic: versions of the package say when those change. Data sets of the package are
+    known by their names, so that all tasks have to agree about them; other data by the name of the task.
+    """
+    origin = task.data_origin
+    if origin is None or task.source == "synthetic":
+        return {}
+    try:
+        origin = json.loads(json.dumps(origin))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ConfigError(f"the data of {task.name!r} have the origin {shown(origin)}: allowed are JSON values") from error
+    shared = task.source == "tfds" and not is_own(type(task.data))
+    return {origin["name"] if shared else f"data of {task.name}": origin}

@@ -12,7 +12,7 @@ import tensorflow as tf
 from learned import registry
 from learned.outer_training import checkpoint
 from learned.outer_training.checkpoint import Checkpoint
-from learned.outer_training.identity import KEPT, require_same_training
+from learned.outer_training.identity import KEPT, data_origins_of, require_same_training
 from learned.types import Arrays, PathLike, Slots
 from taskset import changes
 from taskset.errors import StoreError, cut, shown
@@ -57,7 +57,8 @@ def _made_with(trainer):
     options = trainer.options
     own = registry.own_code(optimizer=options.optimizer, estimator=options.estimator, objective=options.objective)
     made = {"options": options.as_json(), "suite": trainer.suite.as_json()}
-    return {**made, "own_code": own} if own else made
+    further = {"own_code": own, "data_origins": trainer.data_origins}
+    return {**made, **{name: value for name, value in further.items() if value}}
 
 
 def _meta(trainer):
@@ -74,8 +75,8 @@ def _meta(trainer):
 def restore(trainer: Trainer, path: Path) -> None:
     """Bring a trainer into the state of a checkpoint.
 
-    Raises `StoreError` where the checkpoint was made with other options, another suite, other code of the user's or tasks that
-    changed since, or is damaged.
+    Raises `StoreError` where the checkpoint was made with other options, another suite, other code of the user's, other data or
+    tasks that changed since, or is damaged.
     """
     found = checkpoint.load(path)
     require_same_training(found, _made_with(trainer), "use the same, or another --out")
@@ -129,7 +130,8 @@ def _take_up(trainer, found):
         trainer.scales.restore(found.value("differences", dict), tasks)
     if trainer.options.by_time or "time_plan" in found.meta:
         trainer.plan.restore(found.value("time_plan", dict))
-    trainer.pool.restore(_allowed_slots(found, trainer.options.slots * trainer.options.groups, tasks))
+    trainer.data_origins = data_origins_of(found)
+    trainer.read(trainer.pool.restore(_allowed_slots(found, trainer.options.slots * trainer.options.groups, tasks)))
 
 
 def _vector(found: Checkpoint, name: str, size: int) -> np.ndarray:

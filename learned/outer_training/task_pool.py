@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -22,6 +22,7 @@ from learned import estimators, optimizers, registry
 from learned.estimators import base
 from learned.outer_training import length_schedules, objectives, own_estimators, start_weights
 from learned.outer_training.estimator_cache import MEMORY_MIB, EstimatorCache
+from learned.outer_training.identity import data_origins
 from learned.outer_training.options import Options
 from learned.outer_training.task_drawing import Drawing
 from learned.types import Arrays, Slots, Tree
@@ -69,11 +70,12 @@ def completed(state: Tree) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Result:
-    """An estimate of one place, and the task that it is of."""
+    """An estimate of one place, the task that it is of, and {data: origin} of what that reads (`identity.data_origins`)."""
 
     task: str
     family: str
     estimate: base.Estimate
+    data_origins: dict[str, Any] = field(default_factory=dict)
 
 
 class Pool(Protocol):
@@ -87,8 +89,11 @@ class Pool(Protocol):
         """All places, as `restore` takes them."""
         ...
 
-    def restore(self, dumped: Slots) -> None:
-        """Take up the places that `dump` described; ValueError where a state doesn't fit."""
+    def restore(self, dumped: Slots) -> dict[str, Any]:
+        """Take up the places that `dump` described; ValueError where a state doesn't fit.
+
+        Returns {data: origin} of what their tasks read (`identity.data_origins`).
+        """
         ...
 
 
@@ -133,6 +138,7 @@ class TaskPool:
             options.groups,
         )
         self.slots: dict[int, Slot] = {}
+        self._data_origins: dict[str, dict[str, Any]] = {}  # of each task that was opened
         # They go with the last estimator that has them.
         self._programs: weakref.WeakValueDictionary[tuple[Any, ...], Unroll] = weakref.WeakValueDictionary()
         self.estimator = EstimatorCache(self._estimator, lambda: {slot.task for slot in self.slots.values()}, memory)
@@ -141,6 +147,7 @@ class TaskPool:
         entry = self.suite.entry(name)
         scale = LossScale(*entry.scales[self.objective.scale_split])
         task = get_task(name, self.suite.source, self.data_dir)
+        self._data_origins[name] = data_origins(task)
         problem = self._problem(task, self.optimizer, self.objective, scale, frozen=self.frozen)
         return estimators.get(self.options.estimator)(problem, self.settings, strategy=self.strategy, programs=self._programs)
 
@@ -172,7 +179,7 @@ class TaskPool:
             )
         if slot is not last:  # its program may have been compiled, which leaves some 200 MiB of freed pages
             return_memory()
-        return Result(slot.task, self.suite.entry(slot.task).family, estimate)
+        return Result(slot.task, self.suite.entry(slot.task).family, estimate, self._data_origins[slot.task])
 
     def _estimated(self, estimator, theta, state, lengths):
         """What the estimator gives; a user's own is checked."""
@@ -209,9 +216,12 @@ class TaskPool:
         leaves = {n: {"since": slot.since, "state": slot.state} for n, slot in self.slots.items()}
         return {n: (slot.task, slot.draws, named_leaves(leaves[n])) for n, slot in self.slots.items()}
 
-    def restore(self, dumped: Slots) -> None:
-        """Take up the places that `dump` described; ValueError where a state doesn't fit."""
+    def restore(self, dumped: Slots) -> dict[str, Any]:
+        """As `Pool.restore`."""
+        read: dict[str, Any] = {}
         for number, (task, draws, leaves) in dumped.items():
             state = self._first_state(task, 0, number)
             found = from_leaves({"since": completed(state), "state": state}, leaves)
             self.slots[number] = Slot(task, draws, found["state"], found["since"])
+            read |= self._data_origins[task]
+        return read

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from learned.optimizers.base import LearnedOptimizer
 from learned.outer_training import checkpoint, log, outer_optimizer, resuming, start_weights, time_plan
 from learned.outer_training.difference_scales import DifferenceScales
 from learned.outer_training.events import Events
+from learned.outer_training.identity import require_same_data
 from learned.outer_training.options import Options
 from learned.outer_training.resuming import LATEST
 from learned.outer_training.time_plan import TimePlan
@@ -76,6 +77,7 @@ class Trainer:
         self.frozen = start_weights.frozen(start, options.trained)
         self.layout = Layout({path: shape for path, shape in optimizer.shapes.items() if path not in self.frozen})
         self.scales = DifferenceScales()
+        self.data_origins: dict[str, Any] = {}  # of all data read so far (`identity.data_origins`)
         self._interrupted = False  # within a step: places that were estimated are ahead of the others and of the weights
         self.plan = TimePlan(clock)
         make_directory(self.directory)
@@ -212,6 +214,8 @@ class Trainer:
         groups = options.groups
         places = [slot * groups + group for slot in sorted(chosen.tolist()) for group in range(groups)]
         found = self.pool.estimates(places, step, self.x)
+        for result in found:
+            self.read(result.data_origins)
         results = [of_groups(found[first : first + groups]) for first in range(0, len(found), groups)]
         scales = self._scales(results)
         # Slots are summed in the order of their numbers, whoever computed them: the sum does not depend on it.
@@ -244,6 +248,11 @@ class Trainer:
                 for one, r in zip(results, scales)
             ],
         }
+
+    def read(self, origins: Mapping[str, Any]) -> None:
+        """Note {data: origin} of what tasks read. Raises `StoreError` where the training has read them from other origins."""
+        require_same_data(self.directory, self.data_origins, origins, "use another --out")
+        self.data_origins.update(origins)
 
     def learning_rate(self, step: int) -> float:
         """That of outer step `step` = 0, 1, ..: warmed up, then constant or falling by a cosine."""

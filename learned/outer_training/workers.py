@@ -180,10 +180,11 @@ class Workers:
         self._keep(slots)
         return slots
 
-    def restore(self, dumped: Slots) -> None:
-        """Take up the slots that `dump` described."""
+    def restore(self, dumped: Slots) -> dict[str, Any]:
+        """As `Pool.restore`."""
         parts: dict[int, tuple[Slots]] = {worker: ({},) for worker in range(self._count)}
         for number, slot in dumped.items():
             parts[self._owner(number)][0][number] = slot
-        self._call("restore", parts)
+        read = self._call("restore", parts)
         self._keep(dumped)
+        return {name: origin for part in read.values() for name, origin in part.items()}

@@ -71,6 +71,7 @@ class MadeUpSlots:
 
     def restore(self, dumped):
         assert dumped == {}
+        return {}
 
 
 class WithStates(MadeUpSlots):
@@ -84,6 +85,7 @@ class WithStates(MadeUpSlots):
         for number, (_, _, leaves) in dumped.items():
             if number != 0 or leaves["state|m"].shape != (50,):
                 raise ValueError("another shape")
+        return {}
 
 
 def opened(directory):
