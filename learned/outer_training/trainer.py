@@ -216,7 +216,7 @@ class Trainer:
         found = self.pool.estimates(places, step, self.x)
         for result in found:
             self.read(result.data_origins)
-        results = [of_groups(found[first : first + groups]) for first in range(0, len(found), groups)]
+        results = [of_groups(found[first : first + groups], options.pairs) for first in range(0, len(found), groups)]
         scales = self._scales(results)
         # Slots are summed in the order of their numbers, whoever computed them: the sum does not depend on it.
         raw = sum(self._scaled(result, r) for result, r in zip(results, scales)) / len(results)
@@ -301,18 +301,23 @@ class Trainer:
         return log.Writer(path, lines)
 
 
-def of_groups(found):
-    """The `Result` of all pairs of a task, from those of its groups."""
+def of_groups(found, pairs):
+    """The `Result` of all `pairs` of a task, from those of its groups of equal size.
+
+    The mean square is over pairs whose difference is finite, of which groups may have unequal numbers.
+    """
     if len(found) == 1:
         return found[0]
     estimates = [result.estimate for result in found]
+    finite = [pairs // len(found) - one.non_finite for one in estimates]
+    squares = [(one.square, count) for one, count in zip(estimates, finite) if count > 0 and math.isfinite(one.square)]
     merged = replace(
         estimates[0],
         gradient=sum(one.gradient for one in estimates) / len(estimates),
         loss=base.finite_mean([one.loss for one in estimates]),
         non_finite=sum(one.non_finite for one in estimates),
         steps=sum(one.steps for one in estimates),
-        square=base.finite_mean([one.square for one in estimates]),
+        square=sum(square * count for square, count in squares) / sum(count for _, count in squares) if squares else math.nan,
     )
     return replace(found[0], estimate=merged)
 

@@ -80,10 +80,26 @@ def test_a_group_without_a_finite_loss_leaves_the_others():
         _result(np.array([2.0, 4.0]), loss=1.0, non_finite=0, square=3.0),
         _result(np.zeros(2), loss=float("nan"), non_finite=2, square=float("nan")),
     ]
-    merged = of_groups(results).estimate
+    merged = of_groups(results, 4).estimate
     np.testing.assert_array_equal(merged.gradient, [1.0, 2.0])
     assert (merged.loss, merged.non_finite, merged.steps, merged.square) == (1.0, 2, 20, 3.0)
-    assert np.isnan(of_groups(results[1:] * 2).estimate.loss)
+    assert np.isnan(of_groups(results[1:] * 2, 4).estimate.loss) and np.isnan(of_groups(results[1:] * 2, 4).estimate.square)
+
+
+def test_the_mean_square_is_over_pairs_and_not_over_groups():
+    """Of 8 pairs in two groups 3 have no finite difference: by hand, the mean of the other five, as all in one group give it."""
+    losses = np.random.default_rng(0).normal(size=(4, 2, 8))
+    losses[1, 0, [0, 2, 3]] = np.inf
+    squares = ((losses[:, 0] - losses[:, 1]).mean(axis=0) ** 2)[[1, 4, 5, 6, 7]]
+    settings = base.Settings(pairs=4, steps=4)
+
+    def group(own):
+        d, finite = base.differences(own, settings)
+        return _result(np.array([d.mean()]), base.mean_loss(own), int((~finite).sum()), base.mean_square(own))
+
+    merged = of_groups([group(losses[:, :, :4]), group(losses[:, :, 4:])], 8).estimate
+    assert merged.non_finite == 3 and merged.square == pytest.approx(squares.mean()) == base.mean_square(losses)
+    assert merged.gradient[0] == pytest.approx(base.differences(losses, settings)[0].mean())
 
 
 def _result(gradient, loss, non_finite, square):
