@@ -89,6 +89,10 @@ class Pool(Protocol):
         """All places, as `restore` takes them."""
         ...
 
+    def saved(self) -> None:
+        """What the last `dump` gave is on disk, in the place of what was there before."""
+        ...
+
     def restore(self, dumped: Slots) -> dict[str, Any]:
         """Take up the places that `dump` described; ValueError where a state doesn't fit.
 
@@ -215,6 +219,9 @@ class TaskPool:
         """{place: (task, how many it has drawn, {name: array})}: all that `restore` needs."""
         leaves = {n: {"since": slot.since, "state": slot.state} for n, slot in self.slots.items()}
         return {n: (slot.task, slot.draws, named_leaves(leaves[n])) for n, slot in self.slots.items()}
+
+    def saved(self) -> None:
+        """Nothing is to be done: there is no other process that would have to catch up."""
 
     def restore(self, dumped: Slots) -> dict[str, Any]:
         """As `Pool.restore`."""

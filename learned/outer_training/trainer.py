@@ -29,7 +29,7 @@ from learned.outer_training.resuming import LATEST
 from learned.outer_training.time_plan import TimePlan
 from learned.types import Arrays, Line, PathLike
 from learned.unrolling.vectors import Layout
-from taskset.errors import ConfigError, TasksetError, whole_number
+from taskset.errors import ConfigError, StoreError, TasksetError, whole_number
 from taskset.files import make_directory, remove_temporaries
 from taskset.random import seeds
 from taskset.scoring import suites
@@ -78,7 +78,7 @@ class Trainer:
         self.layout = Layout({path: shape for path, shape in optimizer.shapes.items() if path not in self.frozen})
         self.scales = DifferenceScales()
         self.data_origins: dict[str, Any] = {}  # of all data read so far (`identity.data_origins`)
-        self._interrupted = False  # within a step: places that were estimated are ahead of the others and of the weights
+        self._under_way = ""  # a step: places that were estimated are ahead of the others and of the weights; or a save
         self.plan = TimePlan(clock)
         make_directory(self.directory)
         remove_temporaries(self.directory)
@@ -195,17 +195,19 @@ class Trainer:
 
     def _advance(self):
         self._require_whole()
-        self._interrupted = True
+        self._under_way = f"outer step {self.step + 1}"
         line = self._stepped()
-        self._interrupted = False
+        self._under_way = ""
         return line
 
     def _require_whole(self):
-        """Raise `TasksetError` after a step that was interrupted, or failed: no later one would be what it is otherwise."""
-        if self._interrupted:
+        """Raise `TasksetError` after a step that was interrupted, or failed: no later one would be what it is otherwise.
+
+        Or after a save that was interrupted: nobody knows which state is on disk, nor whether a worker's answer was read.
+        """
+        if self._under_way:
             raise TasksetError(
-                f"outer step {self.step + 1} was interrupted: open the trainer again, which resumes from what {self.directory} "
-                "has saved"
+                f"{self._under_way} was interrupted: open the trainer again, which resumes from what {self.directory} has saved"
             )
 
     def _stepped(self):
@@ -288,10 +290,19 @@ class Trainer:
     def save(self) -> None:
         """Write the checkpoint: everything that resuming as if nothing had happened takes.
 
-        Raises `StoreError`; `TasksetError` after a step that was interrupted.
+        Raises `StoreError`, after which what was saved before is there, and the training can go on; `TasksetError` after a step
+        or a save that was interrupted.
         """
         self._require_whole()
-        checkpoint.save(self.directory / LATEST, *resuming.of_training(self))
+        self._under_way = f"the save after outer step {self.step}"
+        meta, arrays = resuming.of_training(self)
+        try:
+            checkpoint.save(self.directory / LATEST, meta, arrays)
+        except StoreError:
+            self._under_way = ""
+            raise
+        self.pool.saved()
+        self._under_way = ""
 
     def _open_log(self):
         """The log, cut back to the checkpoint's step: lines behind it are computed again."""

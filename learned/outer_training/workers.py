@@ -58,7 +58,7 @@ class Workers:
     more than `memory` MiB for itself is replaced by a new one, which takes up its slots: what TensorFlow keeps of programs that
     are gone, some 20 MiB each, goes with the process. The numbers are the same.
 
-    recall: a function that returns what the last `dump` or `restore` was about, where that is on disk; None: it is kept in
+    recall: a function that returns what the last `saved` or `restore` was about, where that is on disk; None: it is kept in
     memory. engine: what starts the processes (`taskset.jobs.engines`): this machine, or a cluster.
     """
 
@@ -83,6 +83,7 @@ class Workers:
         self._kept: Slots | None = {}
         self._recall, self.revived = recall, 0
         self._tasks: dict[int, tuple[str, int]] = {}  # {slot: (its task, how many tasks it has drawn)}
+        self._dumped: Slots = {}  # until it is saved
         try:
             for worker in range(count):
                 self._start(worker)
@@ -177,8 +178,13 @@ class Workers:
         """All slots, as `TaskPool.dump` describes them."""
         found = self._call("dump", {worker: () for worker in range(self._count)})
         slots = {number: dumped for part in found.values() for number, dumped in part.items()}
-        self._keep(slots)
+        self._dumped = slots
         return slots
+
+    def saved(self) -> None:
+        """As `Pool.saved`."""
+        self._keep(self._dumped)
+        self._dumped = {}
 
     def restore(self, dumped: Slots) -> dict[str, Any]:
         """As `Pool.restore`."""

@@ -18,7 +18,7 @@ from learned.outer_training.task_pool import Result, TaskPool
 from learned.outer_training.workers import Workers
 from taskset.errors import ConfigError, StoreError, TasksetError
 from taskset.scoring.suites.suite import from_json
-from tests.learned.trainings import NAMES, arrays_of, check_equal, fresh, options, suite, trainer
+from tests.learned.trainings import NAMES, arrays_of, check_equal, fresh, opened, options, suite, trainer
 
 # Mathematics of the outer step.
 
@@ -33,6 +33,9 @@ def test_adam_and_warm_up_and_clipping(tmp_path):
 
         def dump(self):
             return {}
+
+        def saved(self):
+            pass
 
     chosen = options(warm_up=2, learning_rate=0.3)
     made = trainer(tmp_path, suite(), chosen, Known())
@@ -173,6 +176,44 @@ def test_a_worker_that_is_killed_costs_its_time_alone(tmp_path, pes_pool, kept):
         made.train(6, save_every=3, report=kill)
         assert workers.revived in (1, 2)  # the first one only if it is asked again
     check_equal(tmp_path / "a", tmp_path / "b")
+
+
+def test_a_save_that_fails_leaves_what_was_saved_before(tmp_path, pes_pool, monkeypatch):
+    """A full disk; then a worker is killed, which begins again from the older checkpoint and catches up."""
+    chosen, whole = pes_pool.options, pes_pool.suite
+    trainer(tmp_path / "a", whole, chosen, fresh(pes_pool)).train(4, save_every=1)
+    with Workers(1, whole, chosen, recall=lambda: resuming.kept_slots(tmp_path / "b")) as workers:
+        made = trainer(tmp_path / "b", whole, chosen, workers)
+        made.train(1)
+
+        def full(*_):
+            raise StoreError("can't write it: no space left on device")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(checkpoint, "save", full)
+            with pytest.raises(StoreError, match="no space left"):
+                made.train(2)
+        workers._processes[0].kill()
+        made.train(4, save_every=1)
+        assert workers.revived == 1
+    check_equal(tmp_path / "a", tmp_path / "b")
+
+
+def test_a_trainer_whose_save_was_interrupted_goes_no_further(tmp_path, monkeypatch):
+    made = opened(tmp_path)
+    made.train(2)
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(checkpoint, "save", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            made.train(3)
+    for again in (made.save, lambda: made.train(4)):
+        with pytest.raises(TasksetError, match="the save after outer step 3 was interrupted: open the trainer again"):
+            again()
+    assert opened(tmp_path).step == 2
 
 
 def test_a_worker_that_is_killed_before_it_has_read_its_job(pes_pool):

@@ -22,6 +22,9 @@ class Known:
     def dump(self):
         return {}
 
+    def saved(self):
+        pass
+
 
 def twin(x, gradients, rate_of, clip, weight_decay):
     """AdamW as in Loshchilov and Hutter, algorithm 2, with lists of Python numbers."""
