@@ -216,6 +216,8 @@ def _family_weights(texts):
     weights = {}
     for text in texts:
         family, _, weight = text.partition("=")
+        if family in weights:
+            raise ConfigError(f"family weight {text!r}: {family} has one already; give each family once")
         try:
             weights[family] = float(weight)
         except ValueError as error:

@@ -111,11 +111,13 @@ def tasks_of(
     """(task names, source, horizon) of an evaluation: of a split of a suite, or of the tasks of a list of names.
 
     split: of a suite: "train", "valid", "test" or "all". source, horizon: those of a suite, and "synthetic" for names, where
-    None. Raises `ConfigError` or `UnknownName` where they contradict the suite.
+    None. Raises `ConfigError` or `UnknownName` where they contradict the suite, or a split is asked for of a list of names.
     """
     if not isinstance(given, Suite):
         if horizon is None:
             raise ConfigError("how many steps? give --horizon; only suites have one of their own")
+        if split != "test":
+            raise ConfigError(f"split {split!r}: only suites have splits, and the named tasks are trained; leave --split out")
         return list(dict.fromkeys(given)), source or "synthetic", horizon
     if source not in (None, given.source):
         raise ConfigError(f"source {source!r}: that of the suite is {given.source!r}; leave --source out")

@@ -433,6 +433,10 @@ def test_command_line(weights, tmp_path, run_here):
         ((weights, "--tasks", tmp_path / "suite.json", "--out", tmp_path / "x"), "no task in its split test"),
         ((weights, "--tasks", tmp_path / "gone.json", "--out", tmp_path / "x"), "did you mean"),
         ((weights, "--tasks", "TwoD_Bowl10", "--out", tmp_path / "x"), "give --horizon"),
+        (
+            (weights, "--tasks", "TwoD_Bowl10", "--horizon", "20", "--split", "train", "--out", tmp_path / "x"),
+            "only suites have splits, and the named tasks are trained; leave --split out",
+        ),
         ((weights, "--tasks", "TwoD_Bowl10", *common[:-4], "--name", "adam_lr_-1.00", "--out", tmp_path / "x"), "another --name"),
         ((cut, "--tasks", "TwoD_Bowl10", *common), "cut short"),
     ):

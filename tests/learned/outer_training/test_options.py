@@ -174,6 +174,10 @@ def test_command_line(baselines, tmp_path, run_here):
         (("--outer-steps", 5, "--optimizer", "mpl"), "did you mean 'mlp'"),
         (("--outer-steps", 5, "--lengths", 21), "horizon, 20"),
         (("--outer-steps", 5, "--family-weight", "mlp_family"), "FAMILY=NUMBER"),
+        (
+            ("--outer-steps", 5, "--family-weight", "mlp_family=2", "--family-weight", "mlp_family=3"),
+            "'mlp_family=3': mlp_family has one already; give each family once",
+        ),
         (("--outer-steps", 5, "--tasks", tmp_path / "no.json"), "no.json: no such file or directory; make a suite"),
     ):
         status, _, err = run_here("learned", *common, *wrong)
