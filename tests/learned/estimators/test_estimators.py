@@ -6,7 +6,7 @@ import tensorflow as tf
 
 import taskset
 from learned import estimators, optimizers
-from learned.estimators import base, combined, pes
+from learned.estimators import base, combined, episodes
 from learned.optimizers.base import LearnedOptimizer
 from learned.outer_training import objectives
 from learned.unrolling.problem import Problem
@@ -52,7 +52,8 @@ def test_pes_is_unbiased_in_every_truncation_also_across_resets(pes_on_quadratic
 
 
 def test_pes_with_the_last_loss_credited_to_the_new_episode_is_found_out(pes_on_quadratic, monkeypatch):
-    monkeypatch.setattr(pes, "credit", lambda truncation, steps: np.arange(steps)[:, None] < truncation.reset_at - 1)
+    old = lambda truncation, steps: np.arange(steps)[:, None] < truncation.reset_at - 1  # noqa: E731
+    monkeypatch.setattr(episodes.Truncation, "old", old)
     exact = truncation_gradients(quadratic_gradients(EPISODE))
     samples = [truncations(pes_on_quadratic, DRIFT, seed, TRUNCATIONS, of_length(EPISODE)) for seed in range(REPEATS)]
     z = np.abs(z_scores(samples, exact)).max(axis=1)
