@@ -150,12 +150,7 @@ def train(
     """
     use_threads(1)  # before a user's module starts TensorFlow
     plugins.load(modules or [])
-    if (outer_steps is None) == (hours is None):
-        raise ConfigError(
-            f"outer steps {outer_steps}, hours {hours}: allowed is one of both, above 0; give --outer-steps or --hours"
-        )
-    if hours is not None:
-        time_plan.check_hours(hours)
+    _check_end(outer_steps, hours)
     weights = _started_from(start, optimizer, output, seed) if start else None
     options = Options(
         optimizer, estimator=estimator, objective=objective, seed=seed, pairs=pairs, steps=steps, sigma=sigma,
@@ -182,20 +177,36 @@ def train(
                 strategy=spread, start=weights, engine=opened,
             )
         )  # fmt: skip
-        if outer_steps is not None:
-            trainer.reached(outer_steps)  # more steps than asked for are refused before anything is printed
-        size, trained_on = counted(trainer.layout.size, "weight", form=","), counted(len(chosen.of_split("train")), "task")
-        out.print(
-            f"{optimizer} ({size}) by {estimator} on {trained_on} of {chosen.name}, objective {objective}; "
-            f"outer step {trainer.step} of {outer_steps or f'{hours} hours'}",
-            markup=False,
-        )
-        with _progress(trainer.step, outer_steps) as report:
-            if outer_steps is not None:
-                trainer.train(outer_steps, save_every, keep_every, report)
-            elif hours is not None:
-                trainer.train_for(hours, save_every, keep_every, report)
+        _run(trainer, outer_steps, hours, save_every, keep_every)
     out.print(f"{output / 'checkpoint.npz'}: outer step {trainer.step}", markup=False)
+
+
+def _check_end(outer_steps, hours):
+    """Raise `ConfigError` unless it is said when the training ends, in one way."""
+    if (outer_steps is None) == (hours is None):
+        raise ConfigError(
+            f"outer steps {outer_steps}, hours {hours}: allowed is one of both, above 0; give --outer-steps or --hours"
+        )
+    if hours is not None:
+        time_plan.check_hours(hours)
+
+
+def _run(trainer, outer_steps, hours, save_every, keep_every):
+    """Say what is trained, and train, with a bar."""
+    if outer_steps is not None:
+        trainer.reached(outer_steps)  # more steps than asked for are refused before anything is printed
+    options, chosen = trainer.options, trainer.suite
+    size, trained_on = counted(trainer.layout.size, "weight", form=","), counted(len(chosen.of_split("train")), "task")
+    out.print(
+        f"{options.optimizer} ({size}) by {options.estimator} on {trained_on} of {chosen.name}, objective {options.objective}; "
+        f"outer step {trainer.step} of {outer_steps or f'{hours} hours'}",
+        markup=False,
+    )
+    with _progress(trainer.step, outer_steps) as report:
+        if outer_steps is not None:
+            trainer.train(outer_steps, save_every, keep_every, report)
+        else:
+            trainer.train_for(hours, save_every, keep_every, report)
 
 
 def _started_from(start, optimizer, output, seed):
