@@ -149,14 +149,14 @@ def measure(optimizer, sets, steps):
         chosen_optimizer = pool.optimizer
     with tempfile.TemporaryDirectory() as directory:
         trainer = Trainer(directory, whole, chosen, pool, chosen_optimizer)
-        while len(pool.slots) < SLOTS:
+        while len(pool.places) < SLOTS:
             trainer.train(trainer.step + 1)
         started = clock.result()
         clock.reset()
-        drawn, wall = sum(slot.draws for slot in pool.slots.values()), time.perf_counter()
+        drawn, wall = sum(place.draws for place in pool.places.values()), time.perf_counter()
         trainer.train(trainer.step + steps)
         wall = time.perf_counter() - wall
-        return started, clock.result(), wall, sum(slot.draws for slot in pool.slots.values()) - drawn
+        return started, clock.result(), wall, sum(place.draws for place in pool.places.values()) - drawn
 
 
 def main():

@@ -17,6 +17,6 @@ Arrays: TypeAlias = dict[str, np.ndarray]  # {path: array}: the same in NumPy
 Shapes: TypeAlias = dict[str, tuple[int, ...]]
 Tree: TypeAlias = dict[str, Any]  # nested dicts with tensors or arrays as leaves: states
 Batch: TypeAlias = "dict[str, tf.Tensor]"
-Slots: TypeAlias = dict[int, tuple[str, int, Arrays]]  # {place: (task, how many it has drawn, leaves of its state)}
+Places: TypeAlias = dict[int, tuple[str, int, Arrays]]  # {place: (task, how many it has drawn, leaves of its state)}
 Line: TypeAlias = dict[str, Any]  # an outer step in the log, JSON values (`learned.outer_training.log`)
 Lengths: TypeAlias = Callable[[np.random.Generator, int], np.ndarray]  # (rng, n) -> lengths [n] of episodes that start

@@ -123,7 +123,7 @@ def training_file(name: str) -> Callable[[Path], Path]:
 
 def resumed(path: Path) -> dict[str, Any]:
     found = opened(path.parent)
-    resuming.kept_slots(path.parent)
+    resuming.kept_places(path.parent)
     return {"step": found.step, **{name: getattr(found, name) for name in "xmv"}}
 
 

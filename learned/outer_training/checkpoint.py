@@ -3,7 +3,7 @@
     meta                JSON: format, optimizer, options, suite, origins of data, outer step, versions, slots
     theta/PATH          the weights, each in its shape, float32: all that using the optimizer takes
     adam/x|m|v          flat float64 vectors: the trainer's own copy of the weights, and Adam's averages
-    slot/NUMBER/NAME    leaves of the slots' states
+    slot/NUMBER/NAME    leaves of the states of the task pool's places, which this format calls slots
 
 Files appear whole: they are written under a temporary name and renamed. Each array has a CRC-32 (that of the zip archive), which
 `load` checks to the last byte (`taskset.files.npz`).

@@ -13,7 +13,7 @@ from learned import registry
 from learned.outer_training import checkpoint
 from learned.outer_training.checkpoint import Checkpoint
 from learned.outer_training.identity import KEPT, data_origins_of, require_same_training
-from learned.types import Arrays, PathLike, Slots
+from learned.types import Arrays, PathLike, Places
 from taskset import changes
 from taskset.errors import StoreError, cut, shown
 from taskset.scoring.suites.suite import Suite
@@ -37,7 +37,7 @@ def of_training(trainer: Trainer) -> tuple[dict[str, Any], Arrays]:
     """(metadata, arrays) of a checkpoint: all that `restore` takes."""
     meta, dumped = _meta(trainer), trainer.pool.dump()
     arrays = {**_theta(trainer), "adam/x": trainer.x, "adam/m": trainer.m, "adam/v": trainer.v}
-    # "life": how many tasks the slot has drawn, the present one included
+    # Checkpoints call a place a slot; "life": how many tasks it has drawn, the present one included.
     meta["slots"] = {str(number): {"task": task, "life": draws} for number, (task, draws, _) in sorted(dumped.items())}
     for number, (_, _, leaves) in dumped.items():
         arrays.update({f"slot/{number}/{name}": array for name, array in leaves.items()})
@@ -131,7 +131,7 @@ def _take_up(trainer, found):
     if trainer.options.by_time or "time_plan" in found.meta:
         trainer.plan.restore(found.value("time_plan", dict))
     trainer.data_origins = data_origins_of(found)
-    trainer.read(trainer.pool.restore(_allowed_slots(found, trainer.options.slots * trainer.options.groups, tasks)))
+    trainer.read(trainer.pool.restore(_allowed_places(found, trainer.options.slots * trainer.options.groups, tasks)))
 
 
 def _vector(found: Checkpoint, name: str, size: int) -> np.ndarray:
@@ -144,26 +144,26 @@ def _vector(found: Checkpoint, name: str, size: int) -> np.ndarray:
     return vector
 
 
-def _allowed_slots(found: Checkpoint, places: int, tasks: set[str]) -> Slots:
-    """The slots of a checkpoint, as the options and the suite allow them."""
-    slots = _slots(found)
-    for number, (task, draws, _) in slots.items():
-        if number not in range(places) or task not in tasks or not 1 <= draws < 2**31:
-            raise ValueError(f"place {number} of {places} has task {shown(task)}, its task number {draws}")
-    return slots
+def _allowed_places(found: Checkpoint, count: int, tasks: set[str]) -> Places:
+    """The places of a checkpoint, as the options and the suite allow them."""
+    places = _places(found)
+    for number, (task, draws, _) in places.items():
+        if number not in range(count) or task not in tasks or not 1 <= draws < 2**31:
+            raise ValueError(f"place {number} of {count} has task {shown(task)}, its task number {draws}")
+    return places
 
 
-def kept_slots(directory: PathLike) -> Slots:
-    """The slots of the checkpoint in a directory of outer training; {} where there is none yet."""
+def kept_places(directory: PathLike) -> Places:
+    """The places of the checkpoint in a directory of outer training; {} where there is none yet."""
     path = Path(directory) / LATEST
-    return _slots(checkpoint.load(path)) if path.exists() else {}
+    return _places(checkpoint.load(path)) if path.exists() else {}
 
 
-def _slots(found: Checkpoint) -> Slots:
-    slots: Slots = {}
+def _places(found: Checkpoint) -> Places:
+    places: Places = {}
     for number in found.value("slots", dict):
         task, draws = found.value("slots", str, number, "task"), found.value("slots", int, number, "life")
         if not re.fullmatch(r"-?\d{1,9}", number, re.ASCII):
             raise StoreError(f"{found.path} is damaged: slot {shown(number)}; allowed are whole numbers: use another --out")
-        slots[int(number)] = (task, draws, found.under(f"slot/{int(number)}"))
-    return slots
+        places[int(number)] = (task, draws, found.under(f"slot/{int(number)}"))
+    return places

@@ -12,7 +12,7 @@ from learned import optimizers, registry
 from learned.outer_training import objectives
 from learned.outer_training.estimator_cache import MEMORY_MIB
 from learned.outer_training.options import Options
-from learned.outer_training.resuming import LATEST, kept_slots
+from learned.outer_training.resuming import LATEST, kept_places
 from learned.outer_training.trainer import Trainer
 from learned.types import Arrays, Line, PathLike
 from taskset.catalogue import get_task
@@ -49,7 +49,7 @@ def open_trainer(
 
     suite: or its name or file.
     workers: processes on the CPU; with 1 everything is computed in this one. The weights are the same for any number. None: 1,
-    or on a cluster as many as there are cores and slots. engine: what starts them (`taskset.jobs.engines`).
+    or on a cluster as many as there are cores and places. engine: what starts them (`taskset.jobs.engines`).
     modules: those that register tasks, optimizers, estimators or objectives outside the package (module names or .py files);
     worker processes import them. memory: MiB that a process may have for itself, see `learned.outer_training.estimator_cache`.
     strategy: of `learned.unrolling.distributed`, in this process alone. start: weights to start from
@@ -83,7 +83,7 @@ def open_trainer(
 
             named = [*modules, registry.PACKAGE]
             pool = stack.enter_context(
-                Workers(count, chosen, options, data_dir, named, memory, lambda: kept_slots(directory), start, engine)
+                Workers(count, chosen, options, data_dir, named, memory, lambda: kept_places(directory), start, engine)
             )
         yield Trainer(directory, chosen, options, pool, optimizers.get(options.optimizer), device, clock, start)
 

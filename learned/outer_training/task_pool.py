@@ -1,4 +1,4 @@
-"""The task pool: the tasks that are in training at a moment, one estimator state per slot.
+"""The task pool: the tasks that are in training at a moment, an estimator state for each.
 
 A suite can have hundreds of tasks; the states of all their pairs would not fit into memory. So a few slots hold a task each,
 until all its pairs have finished their episodes; then a slot draws another one. What a slot computes depends on theta, the
@@ -25,7 +25,7 @@ from learned.outer_training.estimator_cache import MEMORY_MIB, EstimatorCache
 from learned.outer_training.identity import data_origins
 from learned.outer_training.options import Options
 from learned.outer_training.task_drawing import Drawing
-from learned.types import Arrays, Slots, Tree
+from learned.types import Arrays, Places, Tree
 from learned.unrolling.loss_scale import LossScale
 from learned.unrolling.problem import Problem
 from learned.unrolling.rescaling import RescaledProblem
@@ -44,10 +44,10 @@ FIRST_LENGTHS = {"together": base.together, "spread": base.spread}
 
 
 @dataclass
-class Slot:
-    """One place of the task pool: a slot, or the slot of one group of pairs.
+class Place:
+    """A place of the task pool: what holds one group of a slot's pairs, or all of them where there is one group.
 
-    task: its name; draws: how many tasks the slot has drawn; state: of the task's estimator; since: `completed` at the draw.
+    task: its name; draws: how many tasks the place has drawn; state: of the task's estimator; since: `completed` at the draw.
     """
 
     task: str
@@ -85,7 +85,7 @@ class Pool(Protocol):
         """The `Result`s of several places, in that order."""
         ...
 
-    def dump(self) -> Slots:
+    def dump(self) -> Places:
         """All places, as `restore` takes them."""
         ...
 
@@ -93,7 +93,7 @@ class Pool(Protocol):
         """What the last `dump` gave is on disk, in the place of what was there before."""
         ...
 
-    def restore(self, dumped: Slots) -> dict[str, Any]:
+    def restore(self, dumped: Places) -> dict[str, Any]:
         """Take up the places that `dump` described; ValueError where a state doesn't fit.
 
         Returns {data: origin} of what their tasks read (`identity.data_origins`).
@@ -102,7 +102,7 @@ class Pool(Protocol):
 
 
 class TaskPool:
-    """The slots of one process, each with the task that is in training there.
+    """The places of one process, each with the task that is in training there.
 
     suite: a `taskset.scoring.suites.suite.Suite`; options: a `learned.outer_training.options.Options`; data_dir: of real data.
     strategy: a `tf.distribute` strategy (`learned.unrolling.distributed`); None: this process, its CPU. memory: MiB that the
@@ -141,11 +141,11 @@ class TaskPool:
             resumed,
             options.groups,
         )
-        self.slots: dict[int, Slot] = {}
+        self.places: dict[int, Place] = {}
         self._data_origins: dict[str, dict[str, Any]] = {}  # of each task that was opened
         # They go with the last estimator that has them.
         self._programs: weakref.WeakValueDictionary[tuple[Any, ...], Unroll] = weakref.WeakValueDictionary()
-        self.estimator = EstimatorCache(self._estimator, lambda: {slot.task for slot in self.slots.values()}, memory)
+        self.estimator = EstimatorCache(self._estimator, lambda: {place.task for place in self.places.values()}, memory)
 
     def _estimator(self, name: str) -> base.Estimator:
         entry = self.suite.entry(name)
@@ -167,23 +167,23 @@ class TaskPool:
 
     def estimate(self, number: int, outer_step: int, theta: np.ndarray) -> Result:
         """The `Result` of place `number` at theta (float64 [P]); draws another task where the last one is finished."""
-        last = self.slots.get(number)
+        last = self.places.get(number)
         episodes = self.options.episodes
-        slot = self.slots[number] = self._next(number, last) if last is None or last.finished(episodes) else last
-        estimator = self.estimator(slot.task)
+        place = self.places[number] = self._next(number, last) if last is None or last.finished(episodes) else last
+        estimator = self.estimator(place.task)
 
         def lengths(rng: np.random.Generator, n: int) -> np.ndarray:
             return np.full(n, self.lengths(outer_step, rng))
 
-        estimate, slot.state = self._estimated(estimator, theta.astype(np.float32), slot.state, lengths)
+        estimate, place.state = self._estimated(estimator, theta.astype(np.float32), place.state, lengths)
         if np.shape(estimate.gradient) != theta.shape:
             raise ConfigError(
                 f"estimator {self.options.estimator!r} gave a gradient of shape {list(np.shape(estimate.gradient))}: allowed is "
                 f"that of the weights, {list(theta.shape)}"
             )
-        if slot is not last:  # its program may have been compiled, which leaves some 200 MiB of freed pages
+        if place is not last:  # its program may have been compiled, which leaves some 200 MiB of freed pages
             return_memory()
-        return Result(slot.task, self.suite.entry(slot.task).family, estimate, self._data_origins[slot.task])
+        return Result(place.task, self.suite.entry(place.task).family, estimate, self._data_origins[place.task])
 
     def _estimated(self, estimator, theta, state, lengths):
         """What the estimator gives; a user's own is checked."""
@@ -199,14 +199,14 @@ class TaskPool:
         release_pages()
         return results
 
-    def _next(self, number: int, last: Slot | None) -> Slot:
+    def _next(self, number: int, last: Place | None) -> Place:
         draws, slot = last.draws + 1 if last else 1, number // self.options.groups
         task = self.draw(slot, draws)
         if last and last.task == task:  # drawn again: its pairs continue, with whatever lag they have
             state = last.state
         else:
             state = self._first_state(task, seeds.stream(self.options.seed, "slot", slot, draws), number)
-        return Slot(task, draws, state, completed(state))
+        return Place(task, draws, state, completed(state))
 
     def _first_state(self, task, seed, number):
         groups = self.options.groups
@@ -215,20 +215,20 @@ class TaskPool:
             own_estimators.checked_state(state, self.options.estimator)
         return state
 
-    def dump(self) -> Slots:
+    def dump(self) -> Places:
         """{place: (task, how many it has drawn, {name: array})}: all that `restore` needs."""
-        leaves = {n: {"since": slot.since, "state": slot.state} for n, slot in self.slots.items()}
-        return {n: (slot.task, slot.draws, named_leaves(leaves[n])) for n, slot in self.slots.items()}
+        leaves = {n: {"since": place.since, "state": place.state} for n, place in self.places.items()}
+        return {n: (place.task, place.draws, named_leaves(leaves[n])) for n, place in self.places.items()}
 
     def saved(self) -> None:
         """Nothing is to be done: there is no other process that would have to catch up."""
 
-    def restore(self, dumped: Slots) -> dict[str, Any]:
+    def restore(self, dumped: Places) -> dict[str, Any]:
         """As `Pool.restore`."""
         read: dict[str, Any] = {}
         for number, (task, draws, leaves) in dumped.items():
             state = self._first_state(task, 0, number)
             found = from_leaves({"since": completed(state), "state": state}, leaves)
-            self.slots[number] = Slot(task, draws, found["state"], found["since"])
+            self.places[number] = Place(task, draws, found["state"], found["since"])
             read |= self._data_origins[task]
         return read

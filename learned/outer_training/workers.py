@@ -3,7 +3,7 @@
 Results come back in the order of places, and a place's numbers don't depend on the process that holds it: any number of workers
 gives the same weights, and a training can be resumed with another number.
 
-A worker that is killed from outside is started again with its slots as they were last kept (at the last checkpoint), and
+A worker that is killed from outside is started again with its places as they were last kept (at the last checkpoint), and
 recomputes what it computed since: the numbers are the same. One that dies twice over the same work ends the
 training. A worker whose parent is gone ends at once, whatever it is doing.
 """
@@ -17,7 +17,7 @@ import numpy as np
 
 from learned.outer_training.estimator_cache import MEMORY_MIB
 from learned.outer_training.options import Options
-from learned.types import Arrays, Slots
+from learned.types import Arrays, Places
 from taskset.errors import TasksetError
 from taskset.jobs.answers import Answer, Broken, Died, Done, Failed
 from taskset.jobs.engines import LOCAL, Engine, Process
@@ -55,7 +55,7 @@ class Workers:
     """As `learned.outer_training.task_pool.TaskPool`, in `count` processes; a context manager, which ends them.
 
     suite, options, data_dir, memory, start: as of `TaskPool`; modules: those that register tasks of one's own. A process that has
-    more than `memory` MiB for itself is replaced by a new one, which takes up its slots: what TensorFlow keeps of programs that
+    more than `memory` MiB for itself is replaced by a new one, which takes up its places: what TensorFlow keeps of programs that
     are gone, some 20 MiB each, goes with the process. The numbers are the same.
 
     recall: a function that returns what the last `saved` or `restore` was about, where that is on disk; None: it is kept in
@@ -70,7 +70,7 @@ class Workers:
         data_dir: str | None = None,
         modules: Sequence[str] = (),
         memory: float = MEMORY_MIB,
-        recall: Callable[[], Slots] | None = None,
+        recall: Callable[[], Places] | None = None,
         start: Arrays | None = None,
         engine: Engine = LOCAL,
     ) -> None:
@@ -78,12 +78,12 @@ class Workers:
         self._count, self._memory, self.replaced = count, memory, 0
         self._processes: dict[int, Process] = {}
         self._most: list[float | None] = [memory] * count
-        # The estimates that were asked of each worker since slots were kept last, and which slots those were.
+        # The estimates that were asked of each worker since places were kept last, and which places those were.
         self._since: list[list[Call]] = [[] for _ in range(count)]
-        self._kept: Slots | None = {}
+        self._kept: Places | None = {}
         self._recall, self.revived = recall, 0
-        self._tasks: dict[int, tuple[str, int]] = {}  # {slot: (its task, how many tasks it has drawn)}
-        self._dumped: Slots = {}  # until it is saved
+        self._tasks: dict[int, tuple[str, int]] = {}  # {place: (its task, how many tasks it has drawn)}
+        self._dumped: Places = {}  # until it is saved
         try:
             for worker in range(count):
                 self._start(worker)
@@ -95,22 +95,22 @@ class Workers:
         self._processes[worker] = self._engine.process(_pool, self._given, self._modules, f"worker {worker}")
 
     def _replace(self, worker):
-        slots = self._call("dump", {worker: ()})[worker]
+        places = self._call("dump", {worker: ()})[worker]
         self._processes[worker].kill()
         self._start(worker)
         self._most[worker] = None  # known after its first estimates
-        self._call("restore", {worker: (slots,)})
+        self._call("restore", {worker: (places,)})
         self.replaced += 1
 
     def _keep(self, dumped):
         self._tasks = {number: (task, draws) for number, (task, draws, _) in dumped.items()}
         self._kept, self._since = dumped if self._recall is None else None, [[] for _ in range(self._count)]
 
-    def _kept_slots(self, worker):
+    def _kept_places(self, worker):
         kept = self._kept if self._recall is None else self._recall()
         if {number: (task, draws) for number, (task, draws, _) in kept.items()} != self._tasks:
             raise TasksetError("a worker ended, and the last checkpoint is no longer what it was: start the training again")
-        return {number: slot for number, slot in kept.items() if self._owner(number) == worker}
+        return {number: place for number, place in kept.items() if self._owner(number) == worker}
 
     def _revive(self, worker):
         """A new process in the place of one that has died, as far as that one was; `Done`, or what went wrong."""
@@ -118,7 +118,7 @@ class Workers:
         self._start(worker)
         self._most[worker] = None
         self.revived += 1
-        calls = [("restore", (self._kept_slots(worker),)), *(("estimates", call) for call in self._since[worker])]
+        calls = [("restore", (self._kept_places(worker),)), *(("estimates", call) for call in self._since[worker])]
         for method, arguments in calls:
             answer = self._ask(worker, method, arguments)
             if not isinstance(answer, Done):
@@ -164,7 +164,7 @@ class Workers:
         found = self._call("estimates", calls)
         for worker, call in calls.items():
             self._since[worker].append(call)
-        by_slot = {number: result for worker, part in own.items() for number, result in zip(part, found[worker])}
+        by_place = {number: result for worker, part in own.items() for number, result in zip(part, found[worker])}
         for worker in own:
             used = self._processes[worker].private_mib()
             most = self._most[worker]
@@ -172,25 +172,25 @@ class Workers:
                 self._most[worker] = max(self._memory, used + GROWTH_MIB)
             elif used > most:
                 self._replace(worker)
-        return [by_slot[number] for number in numbers]
+        return [by_place[number] for number in numbers]
 
-    def dump(self) -> Slots:
-        """All slots, as `TaskPool.dump` describes them."""
+    def dump(self) -> Places:
+        """All places, as `TaskPool.dump` describes them."""
         found = self._call("dump", {worker: () for worker in range(self._count)})
-        slots = {number: dumped for part in found.values() for number, dumped in part.items()}
-        self._dumped = slots
-        return slots
+        places = {number: dumped for part in found.values() for number, dumped in part.items()}
+        self._dumped = places
+        return places
 
     def saved(self) -> None:
         """As `Pool.saved`."""
         self._keep(self._dumped)
         self._dumped = {}
 
-    def restore(self, dumped: Slots) -> dict[str, Any]:
+    def restore(self, dumped: Places) -> dict[str, Any]:
         """As `Pool.restore`."""
-        parts: dict[int, tuple[Slots]] = {worker: ({},) for worker in range(self._count)}
-        for number, slot in dumped.items():
-            parts[self._owner(number)][0][number] = slot
+        parts: dict[int, tuple[Places]] = {worker: ({},) for worker in range(self._count)}
+        for number, place in dumped.items():
+            parts[self._owner(number)][0][number] = place
         read = self._call("restore", parts)
         self._keep(dumped)
         return {name: origin for part in read.values() for name, origin in part.items()}

@@ -1,4 +1,4 @@
-"""Outer trainings of seconds: their suite, options and trainer, made-up slots, and whether two ended alike."""
+"""Outer trainings of seconds: their suite, options and trainer, made-up places, and whether two ended alike."""
 
 import copy
 
@@ -29,9 +29,9 @@ def options(**changes):
 
 
 def fresh(pool):
-    """Slots as a new process has them, with the programs compiled before."""
+    """Places as a new process has them, with the programs compiled before."""
     other = copy.copy(pool)
-    other.slots = {}
+    other.places = {}
     return other
 
 
@@ -52,8 +52,8 @@ def check_equal(one, other):
     assert (one / outer.LOG).read_text() == (other / outer.LOG).read_text()
 
 
-class MadeUpSlots:
-    """Slots of made-up estimates, the same at a step whenever it is computed."""
+class MadeUpPlaces:
+    """Places of made-up estimates, the same at a step whenever it is computed."""
 
     def estimates(self, numbers, outer_step, theta):
         rng = np.random.default_rng(outer_step)
@@ -77,8 +77,8 @@ class MadeUpSlots:
         return {}
 
 
-class WithStates(MadeUpSlots):
-    """Made-up slots that have a state to keep."""
+class WithStates(MadeUpPlaces):
+    """Made-up places that have a state to keep."""
 
     def dump(self):
         return {0: (NAMES[0], 2, {"since": np.arange(3), "state|m": np.linspace(0, 1, 50)})}
@@ -92,5 +92,5 @@ class WithStates(MadeUpSlots):
 
 
 def opened(directory):
-    """The trainer of a directory, whose slots are made up and have states."""
+    """The trainer of a directory, whose places are made up and have states."""
     return trainer(directory, suite(), options(), WithStates())

@@ -16,15 +16,15 @@ from taskset.datasets.base import Computed
 from taskset.datasets.corpus import checksum, concatenate
 from taskset.errors import ConfigError, StoreError
 from taskset.tasks.base import Task
-from tests.learned.trainings import NAMES, MadeUpSlots, arrays_of, check_equal, options, suite, trainer
+from tests.learned.trainings import NAMES, MadeUpPlaces, arrays_of, check_equal, options, suite, trainer
 
 MNIST = {"source": "tfds", "name": "mnist", "version": "mnist 3.0.1", "checksum": "0a1b2c3d"}
 CORPUS, DOCUMENTS = "lm1b/bytes", 8000
 ONE, OTHER = "mlp_family_seed182", "Tiny_mlp_mnist_bs32_start1.0"  # both on mnist
 
 
-class Reading(MadeUpSlots):
-    """Made-up slots, those of the first task with a state, whose tasks read a data set each, of one checksum."""
+class Reading(MadeUpPlaces):
+    """Made-up places, those of the first task with a state, whose tasks read a data set each, of one checksum."""
 
     def __init__(self, checksum):
         self.origins = {f"data of task{number}": {**MNIST, "checksum": checksum} for number in range(3)}
@@ -68,7 +68,7 @@ def test_data_that_changed_are_noticed_when_they_are_read(tmp_path):
 
 
 def test_a_checkpoint_of_an_earlier_version_goes_on(tmp_path):
-    made(tmp_path, MadeUpSlots()).train(2)
+    made(tmp_path, MadeUpPlaces()).train(2)
     assert "data_origins" not in arrays_of(tmp_path)[0]
     made(tmp_path, Reading("0a1b")).train(9)
     assert arrays_of(tmp_path)[0]["data_origins"] == Reading("0a1b").origins

@@ -11,7 +11,7 @@ from learned.outer_training import trainer as outer
 from learned.outer_training.difference_scales import DifferenceScales
 from learned.outer_training.task_pool import Result
 from taskset.errors import ConfigError, StoreError, TasksetError
-from tests.learned.trainings import NAMES, MadeUpSlots, arrays_of, check_equal, options, suite, trainer
+from tests.learned.trainings import NAMES, MadeUpPlaces, arrays_of, check_equal, options, suite, trainer
 
 SIGMA = 0.01
 
@@ -44,7 +44,7 @@ def test_differences_before_and_after_a_reset_do_not_cancel():
     assert np.isnan(base.mean_square_at_resets(losses[:, :, 2:], old[:, 2:]))
 
 
-class MadeUp(MadeUpSlots):
+class MadeUp(MadeUpPlaces):
     """Pairs with made-up losses, those of each task in units of its own; estimates as `es_full` makes them."""
 
     units = MappingProxyType({NAMES[0]: 1e-4, NAMES[1]: 1.0, NAMES[2]: 3e3})

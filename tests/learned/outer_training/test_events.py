@@ -9,11 +9,11 @@ from learned import optimizers
 from learned.outer_training import events
 from learned.outer_training import trainer as outer
 from taskset.errors import StoreError
-from tests.learned.trainings import MadeUpSlots, options, suite
+from tests.learned.trainings import MadeUpPlaces, options, suite
 
 
 def trainer(directory):
-    return outer.Trainer(directory, suite(), options(), MadeUpSlots(), optimizers.get("learnable_adam"))
+    return outer.Trainer(directory, suite(), options(), MadeUpPlaces(), optimizers.get("learnable_adam"))
 
 
 def scalars(directory):

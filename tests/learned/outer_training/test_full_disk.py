@@ -7,12 +7,12 @@ import pytest
 from learned import optimizers
 from learned.outer_training import trainer as outer
 from taskset.errors import StoreError
-from tests.learned.trainings import MadeUpSlots, options, suite
+from tests.learned.trainings import MadeUpPlaces, options, suite
 
 
 def limited(directory, size, **how):
     """A training whose files may have so many bytes."""
-    trainer = outer.Trainer(directory, suite(), options(), MadeUpSlots(), optimizers.get("learnable_adam"))
+    trainer = outer.Trainer(directory, suite(), options(), MadeUpPlaces(), optimizers.get("learnable_adam"))
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:

@@ -68,8 +68,8 @@ def test_groups_of_a_slot_draw_the_same_tasks_together(tmp_path):
     draws = set()
     for _ in range(14):
         made.train(made.step + 1)
-        for slot in {place // 2 for place in pool.slots}:
-            one, other = pool.slots[2 * slot], pool.slots[2 * slot + 1]
+        for slot in {place // 2 for place in pool.places}:
+            one, other = pool.places[2 * slot], pool.places[2 * slot + 1]
             assert (one.task, one.draws) == (other.task, other.draws)
             draws.add((slot, one.draws))
     assert len(draws) > 4

@@ -165,7 +165,7 @@ def test_a_worker_that_is_killed_costs_its_time_alone(tmp_path, pes_pool, kept):
     """Killed at work behind a checkpoint, and idle before the first one: the numbers are those of one process."""
     chosen, whole = pes_pool.options, pes_pool.suite
     trainer(tmp_path / "a", whole, chosen, fresh(pes_pool)).train(6, save_every=3)
-    recall = (lambda: resuming.kept_slots(tmp_path / "b")) if kept == "on disk" else None
+    recall = (lambda: resuming.kept_places(tmp_path / "b")) if kept == "on disk" else None
     with Workers(2, whole, chosen, recall=recall) as workers:
         made = trainer(tmp_path / "b", whole, chosen, workers)
 
@@ -182,7 +182,7 @@ def test_a_save_that_fails_leaves_what_was_saved_before(tmp_path, pes_pool, monk
     """A full disk; then a worker is killed, which begins again from the older checkpoint and catches up."""
     chosen, whole = pes_pool.options, pes_pool.suite
     trainer(tmp_path / "a", whole, chosen, fresh(pes_pool)).train(4, save_every=1)
-    with Workers(1, whole, chosen, recall=lambda: resuming.kept_slots(tmp_path / "b")) as workers:
+    with Workers(1, whole, chosen, recall=lambda: resuming.kept_places(tmp_path / "b")) as workers:
         made = trainer(tmp_path / "b", whole, chosen, workers)
         made.train(1)
 
@@ -243,7 +243,7 @@ def test_a_worker_that_dies_again_and_again_ends_the_training(pes_pool):
 
 
 def test_a_checkpoint_that_is_gone_is_not_replaced_by_nothing(tmp_path, pes_pool):
-    with Workers(1, pes_pool.suite, pes_pool.options, recall=lambda: resuming.kept_slots(tmp_path)) as workers:
+    with Workers(1, pes_pool.suite, pes_pool.options, recall=lambda: resuming.kept_places(tmp_path)) as workers:
         made = trainer(tmp_path, pes_pool.suite, pes_pool.options, workers)
         made.train(1)
         (tmp_path / outer.LATEST).unlink()
@@ -265,7 +265,7 @@ def test_a_slot_keeps_its_task_until_all_episodes_are_finished():
     theta = outer.Layout(pool.optimizer.shapes).vector(pool.optimizer.init_theta(0))
     for step in range(12):
         pool.estimate(0, step, theta)
-        seen.append((pool.slots[0].draws, pool.slots[0].task))
+        seen.append((pool.places[0].draws, pool.places[0].task))
     assert [draws for draws, _ in seen] == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6]  # episodes of 8 steps, truncations of 4
     assert [task for _, task in seen] == [pool.draw(0, draws) for draws, _ in seen] and len(set(seen)) == 6
 
@@ -276,7 +276,7 @@ def test_a_task_stays_for_its_episodes():
     theta = outer.Layout(pool.optimizer.shapes).vector(pool.optimizer.init_theta(0))
     for step in range(9):
         pool.estimate(0, step, theta)
-        seen.append(pool.slots[0].draws)
+        seen.append(pool.places[0].draws)
     assert seen == [1, 1, 1, 1, 2, 2, 2, 2, 3]
 
 

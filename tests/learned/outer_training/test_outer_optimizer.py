@@ -13,7 +13,7 @@ from tests.learned.trainings import options, suite, trainer
 
 
 class Known:
-    """Slots whose gradients are known; everything else of them is made up."""
+    """Places whose gradients are known; everything else of them is made up."""
 
     def estimates(self, numbers, outer_step, theta):
         rng = np.random.default_rng(outer_step)

@@ -11,7 +11,7 @@ from learned.outer_training import checkpoint
 from learned.outer_training import trainer as outer
 from learned.outer_training.time_plan import TimePlan, is_early
 from taskset.errors import ConfigError, StoreError
-from tests.learned.trainings import MadeUpSlots, options, suite
+from tests.learned.trainings import MadeUpPlaces, options, suite
 
 
 def clock(*paces):
@@ -37,7 +37,7 @@ def test_the_fraction_follows_the_clock():
 
 def timed(directory, ticking):
     chosen = options(schedule="cosine", warm_up=0)
-    return outer.Trainer(directory, suite(), chosen, MadeUpSlots(), optimizers.get("learnable_adam"), clock=ticking)
+    return outer.Trainer(directory, suite(), chosen, MadeUpPlaces(), optimizers.get("learnable_adam"), clock=ticking)
 
 
 def test_resuming_repeats_the_steps_up_to_the_next_checkpoint(tmp_path):
