@@ -234,8 +234,8 @@ def changed_in(name: str, source: str | None = None) -> str | None:
     return max((change.version for change in [c for c in of_task(name) if c.concerns(source)]), key=release, default=None)
 
 
-def said(name: str, source: str | None, *versions: str) -> str:
-    """What an error says of results of these versions: "of version 0.1.0, and the task changed in 0.2.0"."""
+def made_before(name: str, source: str | None, *versions: str) -> str:
+    """In words, that results of these versions are older than the task: "of version 0.1.0, and the task changed in 0.2.0"."""
     several = "s" if len(versions) > 1 else ""
     return f"of version{several} {', '.join(versions)}, and the task changed in {changed_in(name, source)}"
 

@@ -274,9 +274,14 @@ def register_fixed(name: str) -> Callable[[F], F]:
     return register
 
 
-def add_fixed(name: str, family: str, config: Config) -> None:
-    """Register a fixed task by its family and config. Each reader of its config gets a copy."""
-    register_fixed(name)(lambda: (family, copy.deepcopy(config)))
+def add_fixed(module: str, name: str, family: str, config: Config) -> None:
+    """Register a fixed task of a module (`__name__`) by its family and config. Each reader of its config gets a copy."""
+
+    def describe() -> tuple[str, Config]:
+        return family, copy.deepcopy(config)
+
+    describe.__module__ = module  # by which the package's own tasks are told from others
+    register_fixed(name)(describe)
 
 
 def known_families() -> Mapping[str, Family]:

@@ -106,7 +106,7 @@ def train(
         int | None,
         typer.Option(
             min=1,
-            help="Worker processes; the weights are the same for any number. Default: 1, of a cluster one per core or slot.",
+            help="Worker processes; the weights are the same for any number. Default: 1, of a cluster one per core.",
             show_default=False,
         ),
     ] = None,

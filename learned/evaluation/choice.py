@@ -60,7 +60,7 @@ def _first_of_one_training(kept: Sequence[Path]) -> Checkpoint:
     made = {name: first.value(name, dict) for name in ("options", "suite")}
     made |= {"own_code": first.meta.get("own_code", {}), "data_origins": data_origins_of(first)}
     for other in others:
-        require_same_training(other, made, f"{kept[0].name} is of another training; move the files of one elsewhere")
+        require_same_training(other, made, f"move the files of one training elsewhere; {kept[0].name} is of another")
     return first
 
 

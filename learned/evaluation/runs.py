@@ -116,8 +116,8 @@ def tasks_of(
     if not isinstance(given, Suite):
         if horizon is None:
             raise ConfigError("how many steps? give --horizon; only suites have one of their own")
-        if split != "test":
-            raise ConfigError(f"split {split!r}: only suites have splits, and the named tasks are trained; leave --split out")
+        if split not in ("test", "all"):
+            raise ConfigError(f"split {split!r}: only suites have splits, and all named tasks are run; leave --split out")
         return list(dict.fromkeys(given)), source or "synthetic", horizon
     if source not in (None, given.source):
         raise ConfigError(f"source {source!r}: that of the suite is {given.source!r}; leave --source out")

@@ -31,7 +31,7 @@ def require_same_training(found: Checkpoint, meta: Mapping[str, Any], way_out: s
     changed = changed_code(found.value("own_code", dict) if "own_code" in found.meta else {}, meta.get("own_code", {}))
     if changed:
         raise StoreError(f"{found.path} was made with other code of {changed[0]} than it has now: restore it, or {way_out}")
-    require_same_data(found.path, data_origins_of(found), meta.get("data_origins", {}), way_out)
+    require_same_data(found.path, data_origins_of(found), meta.get("data_origins", {}), f"restore them, or {way_out}")
 
 
 def _require_same(found, other, there, here, way_out):
@@ -46,10 +46,14 @@ def require_same_data(made: object, there: Mapping[str, Any], here: Mapping[str,
 
     made: what `there` is of, in the error; way_out: what that says to do.
     """
-    changed = [name for name in there if name in here and there[name] != here[name]]
-    if changed:
-        was, now = (shown(origins[changed[0]], 150) for origins in (there, here))
-        raise StoreError(f"{made} was made with the data {was}, which now are {now}: restore them, or {way_out}")
+    for name in there.keys() & here.keys():
+        was, now = there[name], here[name]
+        if json.dumps(was, sort_keys=True) == json.dumps(now, sort_keys=True):  # as text: NaN is not equal to itself
+            continue
+        if isinstance(was, dict) and isinstance(now, dict):
+            different = different_keys(was, now)
+            was, now = ({key: one.get(key) for key in different} for one in (was, now))
+        raise StoreError(f"{made} was made with other data ({name}: {shown(was, 150)}, not {shown(now, 150)}): {way_out}")
 
 
 def data_origins_of(found: Checkpoint) -> dict[str, Any]:
@@ -60,15 +64,16 @@ def data_origins_of(found: Checkpoint) -> dict[str, Any]:
 def data_origins(task: Task) -> dict[str, Any]:
     """{data: `Task.data_origin`} of what a task reads.
 
-    {} where its data have none, or are synthetic: versions of the package say when those change. Data sets of the package are
-    known by their names, so that all tasks have to agree about them; other data by the name of the task.
+    {} where its data have none, or are the package's synthetic ones: its versions say when those change. Data sets of the package
+    are known by their names, so that all tasks have to agree about them; other data by the name of the task.
     """
-    origin = task.data_origin
-    if origin is None or task.source == "synthetic":
+    origin, own = task.data_origin, is_own(type(task.data))
+    if origin is None or (task.source == "synthetic" and not own):
         return {}
     try:
         origin = json.loads(json.dumps(origin))
     except (TypeError, ValueError, RecursionError) as error:
-        raise ConfigError(f"the data of {task.name!r} have the origin {shown(origin)}: allowed are JSON values") from error
-    shared = task.source == "tfds" and not is_own(type(task.data))
-    return {origin["name"] if shared else f"data of {task.name}": origin}
+        raise ConfigError(
+            f"the data of {task.name!r} have the origin {shown(origin)}: allowed are texts, numbers, and lists and dicts of them"
+        ) from error
+    return {origin["name"] if task.source == "tfds" and not own else f"data of {task.name}": origin}

@@ -131,7 +131,7 @@ def _take_up(trainer, found):
     if trainer.options.by_time or "time_plan" in found.meta:
         trainer.plan.restore(found.value("time_plan", dict))
     trainer.data_origins = data_origins_of(found)
-    trainer.read(trainer.pool.restore(_allowed_places(found, trainer.options.slots * trainer.options.groups, tasks)))
+    trainer.note_origins(trainer.pool.restore(_allowed_places(found, trainer.options.slots * trainer.options.groups, tasks)))
 
 
 def _vector(found: Checkpoint, name: str, size: int) -> np.ndarray:
@@ -164,6 +164,6 @@ def _places(found: Checkpoint) -> Places:
     for number in found.value("slots", dict):
         task, draws = found.value("slots", str, number, "task"), found.value("slots", int, number, "life")
         if not re.fullmatch(r"-?\d{1,9}", number, re.ASCII):
-            raise StoreError(f"{found.path} is damaged: slot {shown(number)}; allowed are whole numbers: use another --out")
+            raise StoreError(f"{found.path} is damaged: place {shown(number)}; allowed are whole numbers: use another --out")
         places[int(number)] = (task, draws, found.under(f"slot/{int(number)}"))
     return places

@@ -49,7 +49,7 @@ def open_trainer(
 
     suite: or its name or file.
     workers: processes on the CPU; with 1 everything is computed in this one. The weights are the same for any number. None: 1,
-    or on a cluster as many as there are cores and places. engine: what starts them (`taskset.jobs.engines`).
+    or on a cluster one per core, at most one per place. engine: what starts them (`taskset.jobs.engines`).
     modules: those that register tasks, optimizers, estimators or objectives outside the package (module names or .py files);
     worker processes import them. memory: MiB that a process may have for itself, see `learned.outer_training.estimator_cache`.
     strategy: of `learned.unrolling.distributed`, in this process alone. start: weights to start from

@@ -216,8 +216,7 @@ class Trainer:
         groups = options.groups
         places = [slot * groups + group for slot in sorted(chosen.tolist()) for group in range(groups)]
         found = self.pool.estimates(places, step, self.x)
-        for result in found:
-            self.read(result.data_origins)
+        self.note_origins(*(result.data_origins for result in found))
         results = [of_groups(found[first : first + groups], options.pairs) for first in range(0, len(found), groups)]
         scales = self._scales(results)
         # Slots are summed in the order of their numbers, whoever computed them: the sum does not depend on it.
@@ -251,10 +250,17 @@ class Trainer:
             ],
         }
 
-    def read(self, origins: Mapping[str, Any]) -> None:
-        """Note {data: origin} of what tasks read. Raises `StoreError` where the training has read them from other origins."""
-        require_same_data(self.directory, self.data_origins, origins, "use another --out")
-        self.data_origins.update(origins)
+    def note_origins(self, *read: Mapping[str, Any]) -> None:
+        """Note {data: origin} of what several tasks read.
+
+        Raises `StoreError` where one has read other data than another, on another machine, or than the training before.
+        """
+        together: dict[str, Any] = {}
+        for origins in read:
+            require_same_data("a task of this step", together, origins, "give all machines the same data")
+            together |= origins
+        require_same_data(self.directory, self.data_origins, together, "restore them, or use another --out")
+        self.data_origins |= together
 
     def learning_rate(self, step: int) -> float:
         """That of outer step `step` = 0, 1, ..: warmed up, then constant or falling by a cosine."""
@@ -315,7 +321,8 @@ class Trainer:
 def of_groups(found, pairs):
     """The `Result` of all `pairs` of a task, from those of its groups of equal size.
 
-    The mean square is over pairs whose difference is finite, of which groups may have unequal numbers.
+    The mean square is over pairs whose difference is finite, of which groups may have unequal numbers. The loss, which is logged
+    alone, is the mean of the groups': how many of their losses are finite an estimate doesn't say.
     """
     if len(found) == 1:
         return found[0]

@@ -61,9 +61,13 @@ def run(
         publish.check()
     out = Path(out)
     settle(out / RECORD, {**recipe.as_json(), "hours": float(hours)}, "recipe or budget")
-    chosen = "the package's" if baselines is None else str(Path(baselines).resolve())
-    settle(out / BASELINES, {"baselines": chosen}, "choice of baselines")
+    chosen = {"baselines": "the package's" if baselines is None else str(Path(baselines).resolve())}
+    begun = (out / "proposed.json").exists()  # of one that an earlier version began nobody knows from what
+    if (out / BASELINES).exists():
+        settle(out / BASELINES, chosen, "choice of baselines")
     proposed = _made(out / "proposed.json", lambda: screening.proposed(recipe, baselines))
+    if not begun:
+        settle(out / BASELINES, chosen, "choice of baselines")  # only now: they could be read
     say(f"proposed: {judgement.counts(proposed)}")
     if until == "suite":
         return
@@ -98,7 +102,9 @@ def _check_needless(until: str, given: dict[str, bool]) -> None:
     """Raise `ConfigError` where options of the judgement are given to a call that ends before it."""
     needless = [option for option, is_given in given.items() if is_given]
     if needless and until != STEPS[-1]:
-        raise ConfigError(f"{', '.join(needless)} with --until {until}: allowed where a recipe is judged; leave one of both out")
+        raise ConfigError(
+            f"{', '.join(needless)} with --until {until}: allowed where a recipe is judged; leave out --until, or these"
+        )
 
 
 def _made(path: Path, make: Callable[[], Suite]) -> Suite:

@@ -140,4 +140,4 @@ def _name(family, dataset, bs, start_scale):
 
 
 for _family, _dataset, _bs, _start in itertools.product(FAMILIES, SETS, BATCHES, STARTS):
-    add_fixed(_name(_family, _dataset, _bs, _start), _family, {"dataset": _dataset, "bs": _bs, "start_scale": _start})
+    add_fixed(__name__, _name(_family, _dataset, _bs, _start), _family, {"dataset": _dataset, "bs": _bs, "start_scale": _start})

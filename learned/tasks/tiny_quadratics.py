@@ -103,4 +103,4 @@ def build(config: Config, data: DataSpec) -> SharedModel:
 
 for _narrowness, _noise, _seed in itertools.product(NARROWNESS, NOISE, SEEDS):
     _config = {"narrowness": _narrowness, "noise": _noise, "seed": _seed}
-    add_fixed(f"Tiny_quadratic{_seed}_narrow{_narrowness}_noise{_noise}", FAMILY, _config)
+    add_fixed(__name__, f"Tiny_quadratic{_seed}_narrow{_narrowness}_noise{_noise}", FAMILY, _config)

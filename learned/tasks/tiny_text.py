@@ -71,4 +71,4 @@ def build(config: Config, data: DataSpec) -> SharedModel:
 
 
 for _short, _start in itertools.product(SETS, STARTS):
-    add_fixed(f"Tiny_rnn_{_short}_start{_start}", FAMILY, {"dataset": SETS[_short], "start_scale": _start})
+    add_fixed(__name__, f"Tiny_rnn_{_short}_start{_start}", FAMILY, {"dataset": SETS[_short], "start_scale": _start})

@@ -96,10 +96,12 @@ def shared_unroll(programs: SharedUnrolls, kind: type[Unroll], problem: Problem,
     for name, one, other in (
         ("parameter_shapes", first.parameter_shapes, second.parameter_shapes),
         ("batch_shapes", first.batch_shapes, second.batch_shapes),
-        ("raw batches", found.raw_specs, raw_specs(problem)),
+        ("raw batches' shapes and dtypes", found.raw_specs, raw_specs(problem)),
     ):
         if one != other:
-            raise ConfigError(f"{first.name} and {second.name} say they share a program, but their {name} differ")
+            raise ConfigError(
+                f"{first.name} and {second.name} say they share a program, but their {name} differ: give each its own"
+            )
     shared = copy.copy(found)
     shared.problem, shared._initial = problem, problem.initializer()
     return shared

@@ -91,7 +91,7 @@ def main(commands: typer.Typer = app, name: str = "python -m taskset") -> None:
             raise
         status = 0  # the reader of a pipe, such as `head`, has seen enough
     except OSError as error:
-        if "temporary directory" in str(error):  # of Python's or Matplotlib's: there is none that can be written
+        if error.filename is None and "temporary directory" in str(error):  # Python or Matplotlib found none to write in
             status = _fail(f"{system(error)}; set TMPDIR to a directory that can be written")
         elif error.errno in _NO_ROOM and _is_of_printing(error):
             status = _unwritten(error)

@@ -17,7 +17,7 @@ class Repeatable:
     """`RawBatches` of a user's own, which raise `ConfigError` where a batch is another one when it is drawn alone.
 
     Loops and evaluations draw batches in stretches of different lengths, and resumed runs draw some again. The first draw of each
-    split is looked at. who: whose draws they are, for messages.
+    split that has several batches is looked at. who: whose draws they are, for messages.
     """
 
     def __init__(self, draw: RawBatches, who: str) -> None:
@@ -34,7 +34,7 @@ class Repeatable:
 
     def check(self, raw: RawBatch, split: str, seed: int, start: int, count: int) -> None:
         """Raise `ConfigError` unless the last batch of a draw is the same alone; only for the first draw of a split."""
-        if split in self._seen or not isinstance(raw, Mapping):
+        if count == 1 or split in self._seen or not isinstance(raw, Mapping):
             return
         last = start + count - 1
         alone = self._draw(split, seed, last, 1)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from taskset.errors import ConfigError, system
+from taskset.errors import ConfigError, StoreError, system
 from taskset.files import whole_file
 
 _copies: dict[str, str] = {}
@@ -53,6 +53,9 @@ def _copy(file: CarriedFile, directory: Path) -> Path:
     """By its contents, so that all processes of a machine share one copy."""
     copy = directory / "files" / sha256(file.path.encode() + file.contents).hexdigest()[:16] / Path(file.path).name
     if not _has(copy, file.contents):
-        with whole_file(copy) as temporary:  # another process may be reading the copy by now
-            temporary.write_bytes(file.contents)
+        try:
+            with whole_file(copy) as temporary:  # another process may be reading the copy by now
+                temporary.write_bytes(file.contents)
+        except StoreError as error:
+            raise StoreError(f"this machine can't keep a copy of {file.path} in {directory}: free or change it") from error
     return copy

@@ -7,7 +7,7 @@ from typing import Any
 from taskset.errors import ConfigError, integer, is_finite, shown
 from taskset.optimizers.base import Elementwise, Formula, as_given
 
-Allowed = tuple[str, Callable[[Any], bool]]  # in words, {}: the setting's name; and whether a finite number is
+Allowed = tuple[str, Callable[[Any], bool]]  # in words, {}: the setting's name; and whether a finite number is allowed
 
 _RATES = (
     "learning_rate",

@@ -51,7 +51,7 @@ def stream(seed: int, *purpose: str | int) -> int:
 def batch_seed(seed: int, split: str) -> int:
     """Of a run's seed: the integer that, with a batch's number, seeds what `Task.prepare` draws, such as augmentation.
 
-    Which examples are in a batch is drawn by `generator`, in `taskset.datasets`. No seed depends on a task's name.
+    `taskset.datasets` draws which examples are in a batch, with `generator`. No seed depends on a task's name.
     """
     return stream(seed, "batch", split)
 

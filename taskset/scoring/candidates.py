@@ -118,17 +118,10 @@ def _by_name(text: str, hyperparameters: Hyperparameters, name: str) -> Optimize
 
 
 def _adapted(thing: object, sets: Sequence[Hyperparameters]) -> MakeNamed:
-    kept: dict[int, Adapted] = {}  # of each trial one for all tasks, which notices what a run leaves to one on another task
-
     def make(name: str, trial: int, horizon: int) -> Adapted:
-        from taskset.scoring.adapters import adapt, native, numpy
+        from taskset.scoring.adapters import adapt
 
-        if trial in kept:
-            return kept[trial]
-        found = adapt(thing, name, sets[trial], horizon)
-        if isinstance(found, numpy.NumPy) and native.is_pair(thing):  # what a function makes is new for each task
-            kept[trial] = found
-        return found
+        return adapt(thing, name, sets[trial], horizon)
 
     return make
 

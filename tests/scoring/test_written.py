@@ -140,7 +140,7 @@ def test_the_script(baselines, tmp_path, monkeypatch, capsys):
         write_suites.main()
 
 
-def test_every_suite_that_ships_has_a_row_and_its_file():
+def test_every_suite_that_ships_has_a_maker_and_its_file():
     known = write_suites.makers()
     assert all(one.path.is_file() for one in known)
     assert set(map(str, known)) >= {*tiers.names(), *map(str, written.WRITTEN), "tiny:1"}

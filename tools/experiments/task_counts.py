@@ -84,7 +84,7 @@ def drawn(i, seed):
     family, dataset = FAMILIES[rng.integers(len(FAMILIES))], sets[rng.integers(len(sets))]
     start = round(float(np.exp(rng.uniform(*np.log([STARTS[0], STARTS[-1]])))), 4)
     name, config = f"{tiny_name(family, dataset, start)}_drawn{seed}_{i}", {"dataset": dataset, "bs": 32, "start_scale": start}
-    add_fixed(name, family, config)
+    add_fixed(__name__, name, family, config)
     return name, family, between(start, [known[tiny_name(family, dataset, at)] for at in STARTS])
 
 

@@ -22,6 +22,7 @@ import pandas as pd
 
 from taskset.catalogue import get_task
 from taskset.datasets.base import SPLITS
+from taskset.errors import ConfigError
 from taskset.execution.divergence import has_diverged
 from taskset.files import settle, whole_file, write_text
 
@@ -114,6 +115,8 @@ def run(
 
     runs = [AtHorizon(optimizer, horizon) for optimizer in optimizers for horizon in horizons]
     interval = interval_of(suite)
+    if uneven := [horizon for horizon in horizons if horizon % interval]:
+        raise ConfigError(f"horizon {uneven[0]}: allowed are multiples of {interval}, the steps between evaluations")
     plan = {"optimizers": [one.name for one in runs], "seeds": list(seeds), "batches": batches, "interval": interval}
     settle(out / "plan.json", plan, "plan")
     frames = []
@@ -132,7 +135,7 @@ def run(
 
 
 def interval_of(suite: Suite) -> int:
-    """The number of steps between evaluations, of runs of all horizons: as in the baselines that the suite's scales come from."""
+    """The number of steps between evaluations, for all horizons: a fiftieth of the suite's, as in the package's baselines."""
     return max(1, suite.horizon // EVALUATIONS)
 
 

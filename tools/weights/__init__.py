@@ -1,4 +1,4 @@
-"""Where weights that ship come from, for docs/one_run_history.md.
+"""Where weights that ship come from, for docs/one_run.md and its history.
 
 anchored_controller  the weights of that name, from those of examples/
 anchored_muon_start  where `anchored_muon` starts its outer training

@@ -209,8 +209,8 @@ def _version_problems(made_by: list[tuple[StoredCurves, list[str]]]) -> list[str
     for (task, source), those in all_versions.items():
         old = sorted(v for v in those if changes.outdated(task, source, v))
         if old and len(old) < len(those):
-            all_of_them = changes.said(task, source, *sorted(those, key=changes.release))
-            found.append(f"{task}, source {source}: curves {all_of_them}: recompute the old ones")
+            why = changes.made_before(task, source, *sorted(those, key=changes.release))
+            found.append(f"{task}, source {source}: curves {why}: recompute the old ones")
     return found
 
 

@@ -49,7 +49,7 @@ class Asked:
             if column not in COLUMNS:
                 raise StoreError(f"curves have no column {shown(column)}: there are {', '.join(COLUMNS)}")
         if self.columns == []:
-            raise StoreError(f"columns={columns!r}: allowed are {', '.join(COLUMNS)}, at least one; None: all")
+            raise StoreError(f"columns=[]: allowed are {', '.join(COLUMNS)}, at least one; None: all")
 
     def match(self, column: str, dataset: ds.Dataset, root: str | Path | None, families: Iterable[str] | None = None) -> None:
         """Put the names that there are in the place of a column's globs. Raises `NoCurves` for a glob without a match.
@@ -142,7 +142,7 @@ def _values(column, value):
     kind, allowed = (numbers.Integral, "integers") if is_number else (str, "names")
     values = [value] if isinstance(value, (str, bytes, numbers.Number)) else _listed(value)
     if not values or not all(isinstance(v, kind) and not isinstance(v, bool) for v in values):
-        raise StoreError(f"{column}={shown(value)}: allowed are {allowed}, one or several")
+        raise StoreError(f"{column}={shown(values)}: allowed are {allowed}, one or several")
     return [int(v) if is_number else str(v) for v in values]
 
 

@@ -198,9 +198,10 @@ def check_options(root: str | Path, options: dict[str, Any]) -> None:
 
 
 def belongs(option: str, value: Any, whole: Any) -> bool:
-    """Whether `value` of an option belongs where `whole` is that of all curves: the same, or of RUNS some of its values.
+    """Whether `value` of an option belongs where `whole` is that of all curves.
 
-    JSON values, from files that may hold anything.
+    It does where they are the same, or, for an option in RUNS, where it has some of the values of `whole`. JSON values, from
+    files that may hold anything.
     """
     if value == whole:
         return True

@@ -25,7 +25,7 @@ def outdated_line(what: str, task: str, version: str) -> str:
     """The error line for a task that only an older version computed something of."""
     reasons, asked = ", ".join(change.key for change in changes.of_task(task)), changes.asked_by(version)
     return (
-        f"the {what} of task {task!r} are {changes.said(task, None, version)} ({reasons}): "
+        f"the {what} of task {task!r} are {changes.made_before(task, None, version)} ({reasons}): "
         f'pass version="{asked}" to have them as they are, or recompute them with `python -m taskset baseline {task}`'
     )
 

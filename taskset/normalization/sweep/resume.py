@@ -57,7 +57,7 @@ def check_current(file: TaskFile, metadata: dict[str, str]) -> None:
     """Raise StoreError where a task has changed since the curves of its file, which has this metadata, were computed."""
     made_by = metadata.get("taskset_version", changes.FIRST)
     if changes.outdated(file.name, file.source, made_by):
-        raise StoreError(f"{file.path} is {changes.said(file.name, file.source, made_by)}: {WAY_OUT}")
+        raise StoreError(f"{file.path} is {changes.made_before(file.name, file.source, made_by)}: {WAY_OUT}")
 
 
 def check_origin(path: Path, metadata: dict[str, str], origin: dict[str, Any] | None) -> None:

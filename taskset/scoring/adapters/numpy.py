@@ -52,7 +52,19 @@ class NumPy:
         return {}
 
     def begin(self, start: np.ndarray, shapes: ParameterShapes, horizon: int) -> NumPySteps:
-        """The `NumPySteps` of a run; see `taskset.scoring.stepped.Stepped`."""
+        """The `NumPySteps` of a run; see `taskset.scoring.stepped.Stepped`.
+
+        Another start follows a run's last step: what the run has left in Python must not be in it, even where no run follows.
+        """
+
+        def another() -> NumPySteps:
+            return self._begun_as_the_first(start, shapes, horizon)
+
+        steps = another()
+        steps.at_end = another
+        return steps
+
+    def _begun_as_the_first(self, start: np.ndarray, shapes: ParameterShapes, horizon: int) -> NumPySteps:
         left = python_state.of(self._update)
         steps = NumPySteps(self._init, self._update, start, shapes, self.name, with_steps(self._hparams, horizon))
         begun = python_state.of(self._update)
@@ -68,7 +80,9 @@ class NumPy:
 
 
 class NumPySteps:
-    """A run in progress: {path: array} and the functions' state."""
+    """A run in progress: {path: array} and the functions' state. at_end: called after the last step."""
+
+    at_end: Callable[[], object] | None = None
 
     def __init__(
         self, init: Init, update: Update, start: np.ndarray, shapes: ParameterShapes, name: str, hparams: Mapping[str, float]
@@ -105,6 +119,8 @@ class NumPySteps:
         check_paths(params, self._shapes, self._name)
         self._params = {path: self._checked(path, params[path]) for path in self._shapes}
         self._taken += 1
+        if self._taken == self._hparams["horizon"] and self.at_end:
+            self.at_end()
 
     def _checked(self, path: str, value: Any) -> np.ndarray:
         array, shape = np.asarray(value), tuple(self._shapes[path])

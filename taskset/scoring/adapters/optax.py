@@ -115,7 +115,7 @@ class Optax:
             params, gradients = self._tree(vector, shapes), self._tree(gradients, shapes)
             keywords = {"value": loss} if extra else {}
             found = self._transformation.update(gradients, state, params, **keywords)
-            several = isinstance(found, tuple) and len(found) == 2 and isinstance(found[0], (list, tuple))
+            several = isinstance(found, (list, tuple)) and len(found) == 2 and isinstance(found[0], (list, tuple))
             if not several or len(found[0]) != len(params):
                 raise ConfigError(
                     f"update of {self.name!r} returned {shown(found)}: allowed is a pair (updates, state), with an update for "

@@ -90,12 +90,16 @@ def get_suite(text: str | Path, baselines: str | Path | None = None, baselines_v
         taskset.get_suite("heldout:1").names_of("test")        to hold these tasks out of a training of your own
 
     baselines: a directory, for suites that a rule makes from baselines; None: those of the package. baselines_version: as in
-    `suites.make`. Raises `UnknownName`, and `ConfigError` for baselines of a suite that has its scales.
+    `suites.make`. Raises `UnknownName`; `StoreError` for files that can't be read; `ConfigError` for baselines of a suite that
+    ships as a file, whose scales stay.
     """
     if str(text).endswith(".json"):
         refuse_baselines(text, baselines, baselines_version)
         return suites.load_any(str(text))
     return _called(text, _all()).suite(baselines, baselines_version)
+
+
+find, names = get_suite, list_suites  # what they were called; until 0.3
 
 
 def _all() -> list[SuiteRule | Shipped]:

@@ -210,7 +210,8 @@ def _require_current(suite: Suite, where: object) -> None:
     old = [e.task for e in suite.tasks if e.scales and changes.outdated(e.task, suite.source, suite.taskset_version)]
     if old:
         more = f" and {len(old) - 1} more" if len(old) > 1 else ""
+        why = changes.made_before(old[0], suite.source, suite.taskset_version)
         raise StoreError(
-            f"{where}: the scales of task {old[0]!r}{more} are {changes.said(old[0], suite.source, suite.taskset_version)}: take "
-            "such tasks out, or make a new suite with `python -m taskset suite`"
+            f"{where}: the scales of task {old[0]!r}{more} are {why}: take such tasks out, or make a new suite with "
+            "`python -m taskset suite`"
         )

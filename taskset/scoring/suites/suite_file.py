@@ -20,7 +20,8 @@ def load_any(path: str | Path) -> Suite:
     """The `Suite` of a JSON file, whether its tasks were measured or not."""
     if not isinstance(path, str | os.PathLike):
         raise StoreError(f"suite {shown(path)}: allowed is the name of a .json file")
-    with readable(path, "make a suite with `python -m taskset suite`; one with a name is `by_name.get_suite(NAME)`"):
+    named = "" if Path(path).suffix == ".json" else ", or take one by its name: taskset.get_suite"
+    with readable(path, f"make a suite with `python -m taskset suite`{named}"):
         values = read_json(path)
     return from_json(values, path)
 

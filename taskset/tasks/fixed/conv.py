@@ -43,16 +43,21 @@ def _pool(name, dataset, units, activation="relu", w_init=DEFAULT, pool_type="me
     """`w_init` is for the convolutions alone, as in the release; the linear layer keeps Sonnet's default."""
     linear = {} if w_init == DEFAULT else {"linear_w_init": DEFAULT}
     add_fixed(
-        name, "conv_pooling_family", {**_convolutions(dataset, units, activation, w_init), **linear, "pool_type": pool_type}
+        __name__,
+        name,
+        "conv_pooling_family",
+        {**_convolutions(dataset, units, activation, w_init), **linear, "pool_type": pool_type},
     )
 
 
 def _batch_norm(name, dataset, units):
-    add_fixed(name, "fixed_conv", {**_convolutions(dataset, units, "relu", DEFAULT), "pool_type": "mean"})
+    add_fixed(__name__, name, "fixed_conv", {**_convolutions(dataset, units, "relu", DEFAULT), "pool_type": "mean"})
 
 
 def _flatten(name, dataset, units, fc_units, activation="relu", w_init=DEFAULT):
-    add_fixed(name, "conv_fc_family", {**_convolutions(dataset, units, activation, w_init), "fc_hidden_units": fc_units})
+    add_fixed(
+        __name__, name, "conv_fc_family", {**_convolutions(dataset, units, activation, w_init), "fc_hidden_units": fc_units}
+    )
 
 
 _CIFAR = images("cifar10", 128)

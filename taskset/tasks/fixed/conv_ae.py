@@ -16,7 +16,9 @@ def facts(config: dict[str, Any]) -> Facts:
 
 
 def _autoencoder(name, dataset, encoder, latents, decoder):
-    add_fixed(name, "fixed_conv_ae", {"encoder": encoder, "latents": latents, "decoder": [32, *decoder], "dataset": dataset})
+    add_fixed(
+        __name__, name, "fixed_conv_ae", {"encoder": encoder, "latents": latents, "decoder": [32, *decoder], "dataset": dataset}
+    )
 
 
 _autoencoder("FixedImageConvAE_mnist_32x32x32x32x32_bs128", images("mnist", 128), [32, 32], 32, [32, 32])

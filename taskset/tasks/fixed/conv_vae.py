@@ -16,7 +16,9 @@ def facts(config: dict[str, Any]) -> Facts:
 
 
 def _vae(name, dataset, encoder, latents, decoder):
-    add_fixed(name, "fixed_conv_vae", {"encoder": encoder, "latents": latents, "decoder": [32, *decoder], "dataset": dataset})
+    add_fixed(
+        __name__, name, "fixed_conv_vae", {"encoder": encoder, "latents": latents, "decoder": [32, *decoder], "dataset": dataset}
+    )
 
 
 _MNIST = images("mnist", 128)

@@ -40,4 +40,4 @@ for _name in (
     "FixedLM_lm1b_patch128_LSTM128_embed64_avg_bs128",
     "FixedLM_lm1b_patch128_LSTM256_embed64_avg_bs128",
 ):
-    add_fixed(_name, "masked_language_model", _config(_name))
+    add_fixed(__name__, _name, "masked_language_model", _config(_name))

@@ -50,18 +50,21 @@ def _config(dataset: str, units: list[int], activation: str = "relu") -> dict[st
 
 
 def _cross_entropy(name, dataset):
-    add_fixed(name, "mlp_family", _config(dataset, [128, 128, 128]))
+    add_fixed(__name__, name, "mlp_family", _config(dataset, [128, 128, 128]))
 
 
 def _squared_error(name, dataset):
     add_fixed(
-        name, "fixed_mlp", {**_config(dataset, [128, 128, 128]), "before_activation": ["none", None], "loss": "squared_error"}
+        __name__,
+        name,
+        "fixed_mlp",
+        {**_config(dataset, [128, 128, 128]), "before_activation": ["none", None], "loss": "squared_error"},
     )
 
 
 def _regularized(name, before_activation, units, activation="relu"):
     config = {**_config("cifar10", units, activation), "before_activation": before_activation, "loss": "cross_entropy"}
-    add_fixed(name, "fixed_mlp", config)
+    add_fixed(__name__, name, "fixed_mlp", config)
 
 
 _squared_error("FixedMLP_cifar10_mse_128x128x128_relu_bs128", "cifar10")

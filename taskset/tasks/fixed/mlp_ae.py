@@ -14,7 +14,7 @@ def _autoencoder(name, dataset, units):
         "loss_type": "l2",
         "reduction_type": "reduce_mean",
     }
-    add_fixed(name, "mlp_ae_family", config)
+    add_fixed(__name__, name, "mlp_ae_family", config)
 
 
 _autoencoder("FixedMLPAE_mnist_32x32x32_bs128", "mnist", [32, 32, 32])

@@ -16,7 +16,7 @@ def _vae(name, dataset, encoder, decoder):
         "w_init": DEFAULT,
         "dataset": dataset,
     }
-    add_fixed(name, "fixed_mlp_vae", config)
+    add_fixed(__name__, name, "fixed_mlp_vae", config)
 
 
 # cifar101: one digit too many in the published names.

@@ -4,6 +4,7 @@ from taskset.registry import add_fixed
 from taskset.tasks.fixed.parts import images
 
 add_fixed(
+    __name__,
     "ResNet14_cifar10_bs128",
     "resnet_family",
     {

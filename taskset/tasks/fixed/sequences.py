@@ -74,7 +74,7 @@ for _name in (
     "Associative_GRU256_BS128_Pairs20_Tokens50",
     "Associative_VRNN256_BS128_Pairs20_Tokens50",
 ):
-    add_fixed(_name, "associative", _config(_ASSOCIATIVE, _name, "pairs"))
+    add_fixed(__name__, _name, "associative", _config(_ASSOCIATIVE, _name, "pairs"))
 
 for _name in (
     "Copy_LSTM128_BS128_Length5_Tokens10",
@@ -87,4 +87,4 @@ for _name in (
     "Copy_GRU256_BS128_Length40_Tokens50",
     "Copy_VRNN256_BS128_Length40_Tokens50",
 ):
-    add_fixed(_name, "copy", _config(_COPY, _name, "length"))
+    add_fixed(__name__, _name, "copy", _config(_COPY, _name, "length"))

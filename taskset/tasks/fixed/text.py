@@ -44,4 +44,4 @@ for _name in (
     "FixedTextRNNClassification_imdb_patch32_IRNN64_relu_avg_bs128",
     "FixedTextRNNClassification_imdb_patch32_IRNN64_relu_last_bs128",
 ):
-    add_fixed(_name, "rnn_text_classification_family", _config(_name))
+    add_fixed(__name__, _name, "rnn_text_classification_family", _config(_name))

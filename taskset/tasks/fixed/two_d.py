@@ -7,11 +7,11 @@ SEED = 0
 
 
 def _bowl(name, condition):
-    add_fixed(name, "losg_tasks_family", ["bowl", {"cond": condition, "angle": 0.0, "noise_stdev": 0.0}, SEED])
+    add_fixed(__name__, name, "losg_tasks_family", ["bowl", {"cond": condition, "angle": 0.0, "noise_stdev": 0.0}, SEED])
 
 
 def _classic(name, problem):
-    add_fixed(name, "losg_tasks_family", ["optimization_test_problems", {"problem": problem, "noise_stdev": 0.0}, SEED])
+    add_fixed(__name__, name, "losg_tasks_family", ["optimization_test_problems", {"problem": problem, "noise_stdev": 0.0}, SEED])
 
 
 _bowl("TwoD_Bowl1", 1.0)

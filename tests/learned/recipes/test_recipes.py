@@ -79,13 +79,20 @@ def test_a_directory_goes_on_with_the_baselines_that_it_began_with(tmp_path):
         with pytest.raises(StoreError, match=f"begun with another choice of baselines .*{was}.*: use the same, or another --out"):
             steps.run(TINY, out, hours=HOURS, until="suite", baselines=baselines)
     steps.run(TINY, other, hours=HOURS, until="suite", baselines=os.path.relpath(root))  # the same, named otherwise
-    (other / steps.BASELINES).unlink()  # as earlier versions left it
+    (other / steps.BASELINES).unlink()  # as earlier versions left it: nobody knows what it was begun with
     steps.run(TINY, other, hours=HOURS, until="suite", baselines=root)
+    assert not (other / steps.BASELINES).exists()
+
+
+def test_baselines_that_could_not_be_read_are_none_that_a_directory_began_with(tmp_path):
+    with pytest.raises(StoreError):
+        steps.run(TINY, tmp_path, hours=HOURS, until="suite", baselines=tmp_path / "misspelt")
+    steps.run(TINY, tmp_path, hours=HOURS, until="suite", baselines=store.packaged_root())
 
 
 @pytest.mark.parametrize("given", [{"publishing": True}, {"note": "A note."}, {"judged_by": "runs/judge"}])
 def test_options_of_a_judgement_that_is_not_asked_for(tmp_path, given):
-    with pytest.raises(ConfigError, match="with --until training: allowed where a recipe is judged; leave one of both out"):
+    with pytest.raises(ConfigError, match="with --until training: allowed where a recipe is judged; leave out --until, or these"):
         steps.run(TINY, tmp_path / "out", until="training", **given)
     assert not (tmp_path / "out").exists()
 

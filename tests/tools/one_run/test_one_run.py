@@ -15,7 +15,7 @@ from learned import optimizers
 from learned.optimizers.as_optimizer import with_weights
 from learned.outer_training.options import Options
 from taskset.datasets.base import SPLITS
-from taskset.errors import StoreError
+from taskset.errors import ConfigError, StoreError
 from taskset.execution import loop
 from taskset.scoring.rivals import ADAM_TUNED
 from taskset.scoring.suites.suite import Entry, Suite
@@ -24,7 +24,7 @@ from tools.one_run import run_curves, run_table, side_by_side, stage0, task_choi
 from tools.weights import short_runs, valid_variant
 
 TASK = "quadratic_family_seed3"
-SUITE = Suite("s", 1, "synthetic", 80, (Entry(TASK, "quadratic_family", "valid", {}),))
+SUITE = Suite("s", 1, "synthetic", 2000, (Entry(TASK, "quadratic_family", "valid", {}),))
 
 
 def test_runs_side_by_side_are_those_of_each_by_itself(tmp_path):
@@ -48,6 +48,13 @@ def test_runs_side_by_side_are_those_of_each_by_itself(tmp_path):
     pd.testing.assert_frame_equal(again, curves)
     with pytest.raises(StoreError, match="was begun with another plan .optimizers was"):
         side_by_side.run(SUITE, [TASK], members[:1], (40, 80), tmp_path, seeds=(0,), batches=2)
+
+
+def test_evaluations_are_as_frequent_as_in_the_baselines_of_a_suite(tmp_path):
+    assert side_by_side.interval_of(SUITE) == 40
+    assert side_by_side.interval_of(dataclasses.replace(SUITE, horizon=10000)) == 200
+    with pytest.raises(ConfigError, match="horizon 90: allowed are multiples of 40, the steps between evaluations"):
+        side_by_side.run(SUITE, [TASK], [], (80, 90), tmp_path / "out")
 
 
 def test_a_run_that_ended_counts_as_diverged_from_there_on():
@@ -115,7 +122,7 @@ def test_adams_runs_are_cut_and_the_lists_have_their_own_horizon(monkeypatch):
     monkeypatch.setattr(
         "taskset.normalization.store.load_curves", lambda **chosen: frame[frame["horizon"].isin(chosen["horizon"])]
     )
-    found = run_curves.baselines(SUITE, [TASK], (40, 80), [0, 40, 80])
+    found = run_curves.baselines(dataclasses.replace(SUITE, horizon=80), [TASK], (40, 80), [0, 40, 80])
     of = {key: (set(part["length"]), list(part["step"])) for key, part in found.groupby(["optimizer", "horizon"])}
     assert of == {
         ("adam_lr_-2.00", 40): ({80}, [0, 40]),
