@@ -435,7 +435,7 @@ def test_command_line(weights, tmp_path, run_here):
         ((weights, "--tasks", "TwoD_Bowl10", "--out", tmp_path / "x"), "give --horizon"),
         (
             (weights, "--tasks", "TwoD_Bowl10", "--horizon", "20", "--split", "train", "--out", tmp_path / "x"),
-            "only suites have splits, and the named tasks are trained; leave --split out",
+            "only suites have splits, and all named tasks are run; leave --split out",
         ),
         ((weights, "--tasks", "TwoD_Bowl10", *common[:-4], "--name", "adam_lr_-1.00", "--out", tmp_path / "x"), "another --name"),
         ((cut, "--tasks", "TwoD_Bowl10", *common), "cut short"),

@@ -102,7 +102,7 @@ def test_tasks_whose_batches_are_drawn_otherwise_do_not_share(other):
     programs, scale = {}, (8.0, 1.0)
     estimates(SharedProblem, task("a", Numbers("uint8")), scale, programs=programs)
     estimates(SharedProblem, task("b", Numbers("uint8")), scale, programs=programs)
-    with pytest.raises(ConfigError, match="a and c say they share a program, but their raw batches differ"):
+    with pytest.raises(ConfigError, match="a and c say they share a program, but their raw batches' shapes and dtypes differ"):
         estimates(SharedProblem, task("c", other), scale, programs=programs)
 
 
