@@ -12,7 +12,6 @@ import sys
 import time
 from pathlib import Path
 
-from taskset.errors import StoreError
 from taskset.normalization import store
 from tools import report
 
@@ -94,10 +93,8 @@ def main():
     parser.add_argument("--repeats", type=int, default=7, help="Fresh processes for each line.")
     report.publish_option(parser)
     arguments = parser.parse_args()
-    try:
+    with report.errors_of_one_line():
         text = section(arguments.root, arguments.repeats)
-    except StoreError as error:
-        sys.exit(f"error: {error}")
     report.show(arguments, "startup", text)
 
 

@@ -1,13 +1,25 @@
 """Where scripts write, with --publish only: into docs/, a section between `<!-- NAME -->` and `<!-- /NAME -->`, and pictures."""
 
+import contextlib
+import sys
 from pathlib import Path
 
+from taskset.errors import TasksetError
 from taskset.files.documents import conditions, processor_and_cores, table, write_section
 
 __all__ = ["conditions", "processor_and_cores", "table", "write_section"]
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 BENCHMARKS = DOCS / "benchmarks.md"
+
+
+@contextlib.contextmanager
+def errors_of_one_line():
+    """A context in which an error of the package ends the script in one line."""
+    try:
+        yield
+    except TasksetError as error:
+        sys.exit(f"error: {error}")
 
 
 def publish_option(parser, what="the section of docs/benchmarks.md"):

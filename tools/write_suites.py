@@ -7,14 +7,14 @@ python -m tools.write_suites 1h:1 --out DIR   writes it into another folder
 
 import argparse
 import functools
-import sys
 from collections import Counter
 from pathlib import Path
 
-from taskset.errors import StoreError, TasksetError, counted, unknown
+from taskset.errors import StoreError, counted, unknown
 from taskset.scoring import suites
 from taskset.scoring.suites import tiers, written
 from taskset.scoring.suites.tiers import tenth
+from tools import report
 
 
 def makers():
@@ -80,15 +80,13 @@ def main():
     where.add_argument("--publish", action="store_true", help="Write into the package.")
     where.add_argument("--out", type=Path, metavar="DIR", help="Write into this folder.")
     arguments = parser.parse_args()
-    try:
+    with report.errors_of_one_line():
         wanted = chosen(arguments.suites, makers())
         if arguments.publish or arguments.out:
             made = write(wanted, arguments.root, arguments.out)
             print("\n".join(f"written: {path}" for path in made))
         else:
             made = {one.path: make(arguments.root) for one, make in wanted.items()}
-    except TasksetError as error:
-        sys.exit(f"error: {error}")
     print("\n".join(map(described, made.values())))
 
 

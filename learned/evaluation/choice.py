@@ -21,7 +21,7 @@ from pathlib import Path
 from learned.evaluation import runs
 from learned.outer_training import checkpoint
 from learned.outer_training.checkpoint import Checkpoint
-from learned.outer_training.identity import KEPT, data_origins_of, require_same_training
+from learned.outer_training.identity import KEPT, made_with, require_same_training
 from taskset.errors import ConfigError, StoreError, whole_number
 from taskset.files import copy_file, settle, write_text
 from taskset.jobs.pool import Progress
@@ -57,10 +57,8 @@ def kept_weights(directory: Path) -> list[Path]:
 def _first_of_one_training(kept: Sequence[Path]) -> Checkpoint:
     """The first of the weights. Raises `StoreError` unless all are of one training."""
     first, *others = map(checkpoint.load, kept)
-    made = {name: first.value(name, dict) for name in ("options", "suite")}
-    made |= {"own_code": first.meta.get("own_code", {}), "data_origins": data_origins_of(first)}
     for other in others:
-        require_same_training(other, made, f"move the files of one training elsewhere; {kept[0].name} is of another")
+        require_same_training(other, made_with(first), f"move the files of one training elsewhere; {kept[0].name} is of another")
     return first
 
 

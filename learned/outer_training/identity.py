@@ -19,19 +19,26 @@ if TYPE_CHECKING:
 KEPT = "weights-*.npz"  # in a directory of outer training: weights that were kept at intervals
 
 
+def made_with(found: Checkpoint) -> dict[str, Any]:
+    """What a file was made with, as `require_same_training` takes it; {} for what earlier versions didn't keep."""
+    kept = {name: found.value(name, dict) for name in ("options", "suite")}
+    return kept | {name: found.value(name, dict) if name in found.meta else {} for name in ("own_code", "data_origins")}
+
+
 def require_same_training(found: Checkpoint, meta: Mapping[str, Any], way_out: str) -> None:
     """Raise `StoreError` unless a file has the options, the suite, the code and the data of `meta`, the metadata of another.
 
     way_out: what the error says to do.
     """
+    made = made_with(found)
     # a checkpoint of an earlier version lacks the options that it had no choice of
-    there, here = ({**DEFAULTS, **one} for one in (found.value("options", dict), meta["options"]))
+    there, here = ({**DEFAULTS, **one["options"]} for one in (made, meta))
     _require_same(found, "other options", there, here, way_out)
-    _require_same(found, "another suite", found.value("suite", dict), meta["suite"], way_out)
-    changed = changed_code(found.value("own_code", dict) if "own_code" in found.meta else {}, meta.get("own_code", {}))
+    _require_same(found, "another suite", made["suite"], meta["suite"], way_out)
+    changed = changed_code(made["own_code"], meta.get("own_code", {}))
     if changed:
         raise StoreError(f"{found.path} was made with other code of {changed[0]} than it has now: restore it, or {way_out}")
-    require_same_data(found.path, data_origins_of(found), meta.get("data_origins", {}), f"restore them, or {way_out}")
+    require_same_data(found.path, made["data_origins"], meta.get("data_origins", {}), f"restore them, or {way_out}")
 
 
 def _require_same(found, other, there, here, way_out):
@@ -46,19 +53,15 @@ def require_same_data(made: object, there: Mapping[str, Any], here: Mapping[str,
 
     made: what `there` is of, in the error; way_out: what that says to do.
     """
-    for name in there.keys() & here.keys():
-        was, now = there[name], here[name]
+    for name, was in there.items():
+        now = here.get(name, was)
         if json.dumps(was, sort_keys=True) == json.dumps(now, sort_keys=True):  # as text: NaN is not equal to itself
             continue
+        both = [was, now]
         if isinstance(was, dict) and isinstance(now, dict):
-            different = different_keys(was, now)
-            was, now = ({key: one.get(key) for key in different} for one in (was, now))
-        raise StoreError(f"{made} was made with other data ({name}: {shown(was, 150)}, not {shown(now, 150)}): {way_out}")
-
-
-def data_origins_of(found: Checkpoint) -> dict[str, Any]:
-    """{data: origin} of what a training had read until a file was written; earlier versions kept none."""
-    return found.value("data_origins", dict) if "data_origins" in found.meta else {}
+            both = [{key: one.get(key) for key in different_keys(was, now)} for one in both]
+        old, new = (shown(one, 150) for one in both)
+        raise StoreError(f"{made} was made with other data ({name}: {old}, not {new}): {way_out}")
 
 
 def data_origins(task: Task) -> dict[str, Any]:

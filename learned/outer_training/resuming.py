@@ -12,7 +12,7 @@ import tensorflow as tf
 from learned import registry
 from learned.outer_training import checkpoint
 from learned.outer_training.checkpoint import Checkpoint
-from learned.outer_training.identity import KEPT, data_origins_of, require_same_training
+from learned.outer_training.identity import KEPT, made_with, require_same_training
 from learned.types import Arrays, PathLike, Places
 from taskset import changes
 from taskset.errors import StoreError, cut, shown
@@ -52,7 +52,7 @@ def _theta(trainer):
     return {f"theta/{path}": array for path, array in trainer.weights.items()}
 
 
-def _made_with(trainer):
+def _makes_with(trainer):
     """What says which training it is (`require_same_training`)."""
     options = trainer.options
     own = registry.own_code(optimizer=options.optimizer, estimator=options.estimator, objective=options.objective)
@@ -63,7 +63,7 @@ def _made_with(trainer):
 
 def _meta(trainer):
     return {
-        **_made_with(trainer),
+        **_makes_with(trainer),
         "optimizer": trainer.optimizer.name,
         "shapes": {path: list(shape) for path, shape in trainer.optimizer.shapes.items()},
         "step": trainer.step,
@@ -79,7 +79,7 @@ def restore(trainer: Trainer, path: Path) -> None:
     tasks that changed since, or is damaged.
     """
     found = checkpoint.load(path)
-    require_same_training(found, _made_with(trainer), "use the same, or another --out")
+    require_same_training(found, _makes_with(trainer), "use the same, or another --out")
     versions = found.value("versions", dict) if "versions" in found.meta else {}
     require_current(path, trainer.suite, versions.get("taskset", changes.FIRST))
     try:
@@ -92,7 +92,7 @@ def restore(trainer: Trainer, path: Path) -> None:
 def require_own_weights(trainer: Trainer) -> None:
     """Raise `StoreError` where the directory of a new training has weights of another, which would be chosen from as well."""
     for path in sorted(trainer.directory.glob(KEPT)):
-        require_same_training(checkpoint.load(path), _made_with(trainer), "move it elsewhere, or use another --out")
+        require_same_training(checkpoint.load(path), _makes_with(trainer), "move it elsewhere, or use another --out")
 
 
 def remove_later_weights(trainer: Trainer) -> None:
@@ -130,7 +130,7 @@ def _take_up(trainer, found):
         trainer.scales.restore(found.value("differences", dict), tasks)
     if trainer.options.by_time or "time_plan" in found.meta:
         trainer.plan.restore(found.value("time_plan", dict))
-    trainer.data_origins = data_origins_of(found)
+    trainer.data_origins = made_with(found)["data_origins"]
     trainer.note_origins(trainer.pool.restore(_allowed_places(found, trainer.options.slots * trainer.options.groups, tasks)))
 
 

@@ -1,7 +1,6 @@
 """The baselines that ship in tables and pictures: `python -m tools.baselines.page --out DIR`, or --publish for those of docs/."""
 
 import argparse
-import sys
 import textwrap
 from pathlib import Path
 
@@ -141,10 +140,8 @@ def main():
     report.folder_options(parser)
     arguments = parser.parse_args()
     folder = report.folder(arguments)
-    try:
+    with report.errors_of_one_line():
         means, runs = prepare(arguments.root)
-    except StoreError as error:
-        sys.exit(f"error: {error}")
     drawings = folder / "pictures"
     drawn, drawn_runs = shown(means, runs)
     pictures.profiles(drawn, drawings / "learning_rates.png")

@@ -10,13 +10,12 @@ may share DIR if each has its own rivals (--only). --redraw draws the pictures f
 
 import argparse
 import json
-import sys
 import textwrap
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from taskset.errors import TasksetError, counted
+from taskset.errors import counted
 from taskset.execution.runtime import start_tensorflow
 from taskset.normalization import store
 from taskset.random import seeds
@@ -237,7 +236,7 @@ def main():
     parser.add_argument("--redraw", action="store_true", help="Only draw the pictures, from the rows that ship, into DIR.")
     parser.add_argument("--publish", action="store_true", help="Write docs/rivals.md, its pictures and the rows that ship.")
     arguments = parser.parse_args()
-    try:
+    with report.errors_of_one_line():
         if arguments.redraw:
             pictures(shipped(tiers.load(SUITE)), arguments.out, arguments.publish)
             return
@@ -246,8 +245,6 @@ def main():
             costs(arguments.out)
         suite = tiers.load(SUITE)
         parts = tables(arguments.out, suite)
-    except TasksetError as error:
-        sys.exit(f"error: {error}")
     for found in parts.values():
         print(*standing_table.terminal(found), "", sep="\n")
     if arguments.publish:

@@ -8,7 +8,6 @@ trainings. Needs Optuna (`pip install '.[tutorials]'`); some minutes on one core
 """
 
 import argparse
-import sys
 import textwrap
 import timeit
 import zlib
@@ -230,10 +229,8 @@ def main():
     report.folder_options(parser)
     arguments = parser.parse_args()
     folder = report.folder(arguments)
-    try:
+    with report.errors_of_one_line():
         found, used, without = measure(arguments.root)
-    except StoreError as error:
-        sys.exit(f"error: {error}")
     picture(found, folder / "pictures" / "search.png")
     (folder / "search.md").write_text(text(found, used, without, lookups(arguments.root)), encoding="utf-8")
     print(f"written: {folder / 'search.md'}, {len(used[RATES])} problems")

@@ -17,7 +17,6 @@ docs/one_run.md, or of docs/one_run_history.md where it is there.
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 from taskset.execution.runtime import start_tensorflow
@@ -98,9 +97,5 @@ def main():
 
 
 if __name__ == "__main__":
-    from taskset.errors import TasksetError
-
-    try:
+    with report.errors_of_one_line():
         main()
-    except TasksetError as error:
-        sys.exit(f"error: {error}")

@@ -199,9 +199,5 @@ def main():
 
 
 if __name__ == "__main__":
-    from taskset.errors import TasksetError
-
-    try:
+    with report.errors_of_one_line():
         main()
-    except TasksetError as error:
-        sys.exit(f"error: {error}")

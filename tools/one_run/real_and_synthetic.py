@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import sys
 from pathlib import Path
 
 from taskset.execution.runtime import start_tensorflow
@@ -80,9 +79,5 @@ def main():
 
 
 if __name__ == "__main__":
-    from taskset.errors import TasksetError
-
-    try:
+    with report.errors_of_one_line():
         main()
-    except TasksetError as error:
-        sys.exit(f"error: {error}")

@@ -41,11 +41,10 @@ def main():
     report.publish_option(parser, "the section of docs/one_run_history.md")
     arguments = parser.parse_args()
     start_tensorflow(threads=1)
-    from taskset.scoring import suites
     from tools.one_run import side_by_side
 
-    suite, given = suites.load(arguments.suite), settings()
-    tasks = [entry.task for entry in task_choice.few(suite, arguments.per_family).tasks]
+    suite, given = task_choice.few_of_file(arguments.suite, arguments.per_family), settings()
+    tasks = [entry.task for entry in suite.tasks]
     curves = side_by_side.run(suite, tasks, given.values(), HORIZONS, arguments.out, seeds=(0,))
     means, diverged, _ = run_curves.scored(curves, suite, "mean")
     rows = []

@@ -108,11 +108,10 @@ def main():
     report.publish_option(parser, "the section of docs/one_run_history.md")
     arguments = parser.parse_args()
     start_tensorflow(threads=1)
-    from taskset.scoring import suites
     from tools.one_run import side_by_side
 
-    suite = suites.load(arguments.suite)
-    tasks = [entry.task for entry in task_choice.few(suite, arguments.per_family).tasks]
+    suite = task_choice.few_of_file(arguments.suite, arguments.per_family)
+    tasks = [entry.task for entry in suite.tasks]
     settings = {one.name: one for one in grid()}
     short = side_by_side.run(suite, tasks, settings.values(), HORIZONS[:1], arguments.out / "short", seeds=(0,))
     means = {HORIZONS[0]: run_curves.scored(short, suite, "mean")[0].loc["train", HORIZONS[0]]}

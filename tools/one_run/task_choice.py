@@ -46,6 +46,13 @@ def few(suite, per_family):
     return dataclasses.replace(suite, tasks=tuple(kept))
 
 
+def few_of_file(path, per_family):
+    """`few` of the suite in a file."""
+    from taskset.scoring import suites
+
+    return few(suites.load(path), per_family)
+
+
 def per_family_option(parser, default):
     """Add --per-family GLOB=N .., as `few` takes it."""
     parser.add_argument(

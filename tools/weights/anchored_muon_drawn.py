@@ -17,12 +17,12 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import math
-import sys
 from pathlib import Path
 
 import numpy as np
 
 from taskset.execution.runtime import start_tensorflow
+from tools import report
 from tools.one_run import task_choice
 from tools.weights import shipped_checkpoint
 
@@ -179,9 +179,5 @@ def main():
 
 
 if __name__ == "__main__":
-    from taskset.errors import TasksetError
-
-    try:
+    with report.errors_of_one_line():
         main()
-    except TasksetError as error:
-        sys.exit(f"error: {error}")

@@ -8,12 +8,11 @@ direction a step has. The network of directions is left out.
 """
 
 import argparse
-import sys
 
 import numpy as np
 
 from learned.outer_training import checkpoint
-from taskset.errors import TasksetError
+from tools import report
 
 FIRST, LAST = "controller/linear_0/w", "controller/linear_1"
 
@@ -34,10 +33,8 @@ def main():
     arguments = parser.parse_args()
     from learned.deploy.weights import load_weights
 
-    try:
+    with report.errors_of_one_line():
         found = load_weights(arguments.checkpoint)
-    except TasksetError as error:
-        sys.exit(f"error: {error}")
     theta = taken_over(found.theta)
     meta = {**found.meta, "optimizer": "anchored_muon", "shapes": {path: list(w.shape) for path, w in theta.items()}}
     checkpoint.save(arguments.out, meta, {f"theta/{path}": w for path, w in theta.items()})

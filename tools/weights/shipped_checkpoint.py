@@ -9,10 +9,11 @@ those tasks: `taskset score` says of them what was trained on, and no suite that
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 import numpy as np
+
+from tools import report
 
 
 def of_train(entry):
@@ -66,9 +67,5 @@ def main():
 
 
 if __name__ == "__main__":
-    from taskset.errors import TasksetError
-
-    try:
+    with report.errors_of_one_line():
         main()
-    except TasksetError as error:
-        sys.exit(f"error: {error}")

@@ -20,7 +20,6 @@ import argparse
 import dataclasses
 import fnmatch
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from taskset.errors import TasksetError, counted
+from taskset.errors import counted
 from taskset.execution.runtime import start_tensorflow
 from tools import one_run, report
 from tools.experiments.training import train_for
@@ -307,7 +306,6 @@ def main():
     arguments = parser.parse_args()
     start_tensorflow(threads=1)
     import learned  # noqa: F401
-    from taskset.scoring import suites
 
     register()
     if arguments.command == "judge":
@@ -316,14 +314,12 @@ def main():
     if arguments.command == "table":
         show(arguments)
         return
-    suite = task_choice.few(suites.load(arguments.suite), arguments.per_family) if arguments.suite else training_suite()
+    suite = task_choice.few_of_file(arguments.suite, arguments.per_family) if arguments.suite else training_suite()
     print(f"{counted(len(suite.tasks), 'training task')}")
     for name in arguments.only:
         train(name, suite, arguments.out, arguments.minutes)
 
 
 if __name__ == "__main__":
-    try:
+    with report.errors_of_one_line():
         main()
-    except TasksetError as error:
-        sys.exit(f"error: {error}")

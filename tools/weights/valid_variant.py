@@ -17,11 +17,10 @@ validation images: 19 rates of Adam; 256 settings of adam8p, which has penalties
 """
 
 import argparse
-import sys
 from dataclasses import replace
 from pathlib import Path
 
-from taskset.errors import TasksetError, counted
+from taskset.errors import counted
 from taskset.execution.runtime import start_tensorflow
 from tools import report
 from tools.experiments import objectives, page
@@ -132,7 +131,5 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
+    with report.errors_of_one_line():
         main()
-    except TasksetError as error:
-        sys.exit(f"error: {error}")

@@ -39,7 +39,6 @@ from taskset.catalogue import get_task
 from taskset.datasets.images import ImageData
 from taskset.execution.runtime import start_tensorflow
 from taskset.random import stateless
-from taskset.scoring import suites
 from taskset.tasks import recurrent_loops
 from tools.one_run import task_choice
 from tools.weights.gpu.train import DATA, MANIFEST, STARTS
@@ -237,7 +236,7 @@ def main():
     task_choice.per_family_option(parser, [("*", 4)])
     arguments = parser.parse_args()
     start_tensorflow(threads=1)
-    suite = task_choice.few(suites.load(arguments.suite), arguments.per_family)
+    suite = task_choice.few_of_file(arguments.suite, arguments.per_family)
     arguments.out.mkdir(parents=True, exist_ok=True)
     listed, arrays, refused = [], {}, []
     for entry in suite.of_split("train"):
