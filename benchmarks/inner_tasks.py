@@ -25,12 +25,11 @@ class RandomImages:
         return {"image": ((self.batch_size, *self.image_shape), "float32"), "label": ((self.batch_size,), "int32")}
 
     def open(self, source, data_dir=None):
-        def draw(split, seed, start, count):
-            rng = seeds.generator(seed, split, start)
-            image = rng.integers(0, 256, (count, self.batch_size, *self.image_shape), np.uint8)
-            return {"image": image, "label": rng.integers(0, 10, (count, self.batch_size), np.int32)}
+        def batch(rng):
+            image = rng.integers(0, 256, (self.batch_size, *self.image_shape), np.uint8)
+            return {"image": image, "label": rng.integers(0, 10, self.batch_size, np.int32)}
 
-        return draw
+        return _each_from_its_number(batch)
 
     def prepare(self, raw, key):
         from taskset.datasets import augmentation
@@ -53,12 +52,20 @@ class RandomTokens:
 
     def open(self, source, data_dir=None):
         shape = (self.batch_size, self.patch_length)
-        return lambda split, seed, start, count: {
-            "tokens": seeds.generator(seed, split, start).integers(0, 256, (count, *shape), np.int32)
-        }
+        return _each_from_its_number(lambda rng: {"tokens": rng.integers(0, 256, shape, np.int32)})
 
     def prepare(self, raw, key):
         return raw
+
+
+def _each_from_its_number(batch):
+    """Raw batches, each drawn by `batch(generator)` from split, seed and its number alone, as a task requires."""
+
+    def draw(split, seed, start, count):
+        drawn = [batch(seeds.generator(seed, "batch", split, number)) for number in range(start, start + count)]
+        return {name: np.stack([each[name] for each in drawn]) for name in drawn[0]}
+
+    return draw
 
 
 def _mlp(shape, batch, sizes):
