@@ -206,7 +206,11 @@ def _run(trainer, outer_steps, hours, save_every, keep_every):
         if outer_steps is not None:
             trainer.train(outer_steps, save_every, keep_every, report)
         else:
+            before = trainer.step
             trainer.train_for(hours, save_every, keep_every, report)
+            spent = trainer.plan.seconds / 3600
+    if hours is not None and trainer.step == before:
+        out.print(f"nothing left to train: {spent:.3g} of {hours:g} hours are over; give more --hours", markup=False)
 
 
 def _started_from(start, optimizer, output, seed):

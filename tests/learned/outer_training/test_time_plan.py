@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from learned import optimizers
+from learned.cli import training
 from learned.outer_training import checkpoint
 from learned.outer_training import trainer as outer
 from learned.outer_training.time_plan import TimePlan, is_early
@@ -57,6 +58,13 @@ def test_resuming_repeats_the_steps_up_to_the_next_checkpoint(tmp_path):
     resumed.train_for(40 / 3600, save_every=4, report=again.append)
     assert again[:4] == lines[4:8]
     assert len(again) > len(lines) and again[-1]["learning_rate"] == pytest.approx(0.005, rel=0.05)
+
+
+def test_the_command_says_that_the_hours_were_over_before(tmp_path, capsys):
+    training._run(timed(tmp_path, clock(1.0)), None, 5 / 3600, 2, None)
+    assert "nothing left to train" not in capsys.readouterr().out
+    training._run(timed(tmp_path, clock(1.0)), None, 3 / 3600, 2, None)
+    assert "nothing left to train: 0.00" in capsys.readouterr().out
 
 
 def test_what_is_not_allowed_is_one_line(tmp_path):
