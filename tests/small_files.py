@@ -16,7 +16,7 @@ from taskset.datasets import built, encoding, prepared, text_info, text_sources,
 from taskset.datasets.corpus import checksum, concatenate
 from taskset.errors import DataNotPrepared, StoreError
 from taskset.normalization import store
-from taskset.normalization.store import packing, sums
+from taskset.normalization.store import packing, sha256_sums
 from taskset.scoring import requested, score_file, suites
 from tests.datasets.prepared_sets import IMAGES
 from tests.learned.trainings import opened, suite
@@ -74,12 +74,12 @@ def packed(place: Path) -> Path:
 
 def sums_file(place: Path) -> Path:
     root = made.write(place / "sweep", tasks=made.TASKS[1:2])
-    sums.write(root)
-    return root / sums.NAME
+    sha256_sums.write(root)
+    return root / sha256_sums.NAME
 
 
 def check_sums(path: Path) -> str:
-    problems = sums.problems(path.parent)
+    problems = sha256_sums.problems(path.parent)
     if problems:
         raise StoreError("; ".join(problems)[:500])
     return "all right"

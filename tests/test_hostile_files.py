@@ -29,7 +29,7 @@ from taskset.errors import StoreError, TasksetError
 from taskset.files import npz
 from taskset.normalization import store, tables
 from taskset.normalization.release import check, collect, merged, merged_tables, ship
-from taskset.normalization.store import sealed
+from taskset.normalization.store import checked_parquet
 from taskset.normalization.sweep import baseline
 from taskset.normalization.sweep.options import SweepOptions
 from tests.normalization import made_up_sweeps as made
@@ -62,7 +62,7 @@ def parquet(path: Path, place: int, value: object) -> None:
     """One value of the metadata is replaced, or all of one column."""
     file = pq.ParquetFile(path)
     groups = [file.read_row_group(i) for i in range(file.num_row_groups)]
-    metadata = {k: v for k, v in (file.schema_arrow.metadata or {}).items() if k != sealed.KEY.encode()}
+    metadata = {k: v for k, v in (file.schema_arrow.metadata or {}).items() if k != checked_parquet.KEY.encode()}
     keys = sorted(k for k in metadata if not k.startswith((b"ARROW", b"pandas")))
     rest, choice = divmod(place, len(keys) + len(groups[0].column_names))
     if choice < len(keys):
@@ -75,7 +75,7 @@ def parquet(path: Path, place: int, value: object) -> None:
         del metadata[keys[choice % len(keys)]]
     schema = groups[0].schema.with_metadata(metadata)
     path.unlink()
-    sealed.write([group.replace_schema_metadata(metadata) for group in groups], schema, path)
+    checked_parquet.write([group.replace_schema_metadata(metadata) for group in groups], schema, path)
 
 
 def _with_column(table: pa.Table, i: int, value: object) -> pa.Table:

@@ -31,7 +31,7 @@ from learned.types import PathLike
 from taskset.errors import ConfigError, cut, is_finite, shown
 from taskset.execution.loop import VALIDATION_INTERVAL
 
-__all__ = ["LearnedOptimizer", "ValidationLoss", "from_checkpoint"]
+__all__ = ["LearnedOptimizer", "MissingLoss", "ValidationLoss", "from_checkpoint"]
 
 
 def from_checkpoint(
@@ -45,6 +45,12 @@ def from_checkpoint(
     """
     found = load_weights(path)
     return LearnedOptimizer(found.optimizer, found.theta, name, steps, vectors=vectors, **options)
+
+
+class MissingLoss(ConfigError, ValueError):
+    """A step without the train loss that the rule reads. Also a ValueError, as in PyTorch, JAX and NumPy."""
+
+    _keras_call_info_injected = True  # else Keras adds lines about the arguments of its conditional
 
 
 _OPTIONS = ("weight_decay", "clipnorm", "clipvalue", "global_clipnorm")
@@ -171,7 +177,11 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         return int(steps) if whole else None
 
     def scale_loss(self, loss: tf.Tensor) -> tf.Tensor:
-        """The loss itself; an optimizer that reads losses sees it in the next `apply`."""
+        """The loss itself; an optimizer that reads losses sees it in the next `apply`, once.
+
+        Call it for each step where `apply` is called, inside the same compiled function. Where a step is left out after
+        `scale_loss`, call it again for the next one: the optimizer can't tell that the loss that it has is not that step's.
+        """
         seen = tf.convert_to_tensor(loss)
         if seen.shape.num_elements() not in (None, 1):
             raise ConfigError(
@@ -220,6 +230,7 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
 
     def apply(self, grads: Sequence[tf.Tensor | None], trainable_variables: Iterable[keras.Variable] | None = None) -> None:
         """One step; see `keras.optimizers.Optimizer.apply`."""
+        loss, self._loss_of_step.value = self._loss_of_step.value, None  # of this step alone, also where it is refused
         if not grads:
             return
         variables = self._trainable_variables if trainable_variables is None else list(trainable_variables)
@@ -232,7 +243,7 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         if not moving:
             raise ConfigError("no variable has a gradient: the loss doesn't depend on the model")
         clipped = iter(self._clip_gradients([tf.convert_to_tensor(g) for g in grads if g is not None]))
-        losses = self._losses()  # before anything is changed
+        losses = self._losses(loss)  # before anything is changed
         self._apply_weight_decay(moving)
         params = {key(self._get_variable_index(v)): self._seen(v, v) for v in variables}
         gradients = {
@@ -272,15 +283,18 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
                     "that it was built with: compile with a new one, or build it before layers are frozen"
                 )
 
-    def _losses(self):
-        loss, self._loss_of_step.value = self._loss_of_step.value, None
+    def _losses(self, loss):
+        """(train loss, validation loss), each None where the rule does not read it."""
         if self.reads_loss and loss is None:
-            error = ConfigError(
+            raise MissingLoss(
                 f"{self._learned.name} reads the train loss: call optimizer.scale_loss(loss) before the gradients are applied; "
                 "under mixed_float16 Keras scales it elsewhere: use mixed_bfloat16"
             )
-            error._keras_call_info_injected = True  # else Keras adds lines about the arguments of its conditional
-            raise error
+        if self.reads_loss and not _is_of_this_step(loss):
+            raise MissingLoss(
+                f"{self._learned.name} reads the train loss of each step, and was given one outside the compiled function that "
+                "calls apply: call optimizer.scale_loss(loss) inside it"
+            )
         if self.reads_validation_loss and not self._validated:
             raise ConfigError(
                 f"{self._learned.name} reads a validation loss: give fit callbacks=[learned.keras.ValidationLoss(..)]"
@@ -371,6 +385,11 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
 def _is_called(path, glob):
     """Whether a variable has this path, or one that the glob takes; a path itself may have brackets."""
     return path == glob or fnmatch.fnmatchcase(path, glob)
+
+
+def _is_of_this_step(loss):
+    """Whether a loss was computed where `apply` is called; a compiled step would keep one from outside as a constant."""
+    return tf.is_symbolic_tensor(loss) != tf.executing_eagerly()
 
 
 class _Box:

@@ -1,4 +1,7 @@
-"""Persistent evolution strategies: unbiased gradients from truncations of unfinished episodes."""
+"""Persistent evolution strategies: unbiased gradients from truncations of unfinished episodes.
+
+The estimate itself is `two_trainings.TwoTrainings.estimate`; this file says which perturbations it goes with.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What learned optimizers read: averages of gradients, normalised features, time.
+"""Parts of what learned optimizers read: averages of gradients, normalised features, time. Each rule puts its own together, in
+its own file.
 
 The axis of features comes first, then those of the tensor, [features, *shape]: the numbers of a feature lie side by side in
 memory. Scalars count as tensors of shape [1].

@@ -41,13 +41,13 @@ def is_glob(pattern: str) -> bool:
     return any(c in pattern for c in "*?[")
 
 
-def no_match(pattern: str | None) -> str:
-    """The error message for a glob that matches no task."""
+def no_match(pattern: str | None, nothing: str = "no task") -> str:
+    """The error message for a glob that matches no task; where other things might match, too, "nothing matches .."."""
     whole = cut(str(pattern))
     head = whole.rpartition("_seed")[0] or whole.strip("*?")
     near = nearest(head, families(), 1)
     guess = f"; did you mean {near[0]}_seed..?" if near and f"{near[0]}_seed" not in whole else ""
     return (
-        f"no task matches {shown(pattern)}{guess}: python -m taskset list shows what there is; "
+        f"{nothing} matches {shown(pattern)}{guess}: python -m taskset list shows what there is; "
         f"* and ? stand for seeds 0 .. {registry.SEEDS - 1}, ranges such as seed100[0-2] for others, too"
     )

@@ -7,7 +7,7 @@ import typer
 
 from taskset import catalogue, plugins
 from taskset.catalogue import match_tasks
-from taskset.cli.matching import check_optimizer, match_optimizers
+from taskset.cli.optimizer_patterns import check_optimizer, match_optimizers
 from taskset.cli.options import (
     MOST_BATCHES,
     MOST_EVALUATIONS,

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from taskset import catalogue, plugins
 from taskset.cli import lists
-from taskset.cli.matching import match_optimizers
+from taskset.cli.optimizer_patterns import match_optimizers
 from taskset.cli.options import Modules, TaskName, out
 from taskset.cli.tables import show_fact, show_table
 from taskset.datasets import text_info
@@ -86,7 +86,7 @@ def _matching(patterns: list[str]) -> list[str]:
     for pattern in patterns:
         names = catalogue.list_tasks(pattern)
         if not names:
-            raise TasksetError(catalogue.no_match(pattern).replace("no task", "nothing", 1))
+            raise TasksetError(catalogue.no_match(pattern, "nothing"))
         found.update(dict.fromkeys(names))
     return list(found)
 

@@ -1,4 +1,5 @@
-"""Text for classification and for language models: random windows of encoded documents.
+"""Text for classification and for language models: random windows of encoded documents
+(drawn by `taskset.datasets.corpus`).
 
 All sets have a real train and a real test split, so valid_inner and valid_outer are cut off the front of train
 (`taskset.datasets.splits`).

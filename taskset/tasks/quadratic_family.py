@@ -26,7 +26,8 @@ _START = {
 def build(config: dict[str, Any], data: None) -> Model:
     """loss_scale * output_fn(norm((A + E) x)^2): A is drawn once, from the config's seed, E at every evaluation.
 
-    E is a function of the loss's key; x has another start for every seed of `init`. Metz et al. 2020 (arXiv 2002.11887).
+    E is a function of the loss's key (`matrix_noise.perturbed`); x has another start for every seed of `init`. Metz et al. 2020
+    (arXiv 2002.11887).
     """
     dims, noise = config["dims"], config["noise"] and config["noise"]["A_noise"]
     # An eager tensor is passed to compiled programs as an argument; NumPy's would be copied into them (36 MB at most).

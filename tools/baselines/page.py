@@ -10,7 +10,7 @@ import taskset
 from taskset import changes
 from taskset.datasets.base import SPLITS
 from taskset.errors import StoreError
-from taskset.normalization.normalizer import HIGH, LOW, mean_curves
+from taskset.normalization.normalizer import mean_curves, normalize
 from taskset.normalization.store import load_curves, load_normalizers, load_sweeps
 from taskset.samplers.optimizers import LOG10_LEARNING_RATES, adam_rates
 from tools import report
@@ -49,8 +49,7 @@ def _of_family(root, family, normalizers):
     scales = normalizers[normalizers["family"] == family]
     means = mean_curves(curves).astype({"task": str, "optimizer": str})
     means = means.merge(scales[[*SETTING, "initial", "best", "best_rate"]], on=SETTING)
-    scaled = (means[SPLIT] - means["best"]) / (means["initial"] - means["best"])
-    means["normalized"] = scaled.fillna(HIGH).clip(LOW, HIGH)
+    means["normalized"] = normalize(means[SPLIT], means["initial"], means["best"])
     means["rate"] = means["optimizer"].map(RATE)
     return means[[*SETTING, "step", "rate", "normalized", "best_rate"]], runs.astype({"task": str})
 

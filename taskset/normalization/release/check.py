@@ -17,7 +17,7 @@ from taskset.execution.divergence import has_diverged
 from taskset.normalization import store
 from taskset.normalization.release import check_tables, collect, conflicts, merged_tables
 from taskset.normalization.release.stored_curves import StoredCurves
-from taskset.normalization.store import layout, packing, sums
+from taskset.normalization.store import layout, packing, sha256_sums
 from taskset.normalization.store.files import belongs
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _faults_in(found: list[str]) -> Iterator[None]:
 
 
 def _sums(root):
-    return sums.problems(root) if (root / sums.NAME).exists() else [f"{sums.NAME}: missing"]
+    return sha256_sums.problems(root) if (root / sha256_sums.NAME).exists() else [f"{sha256_sums.NAME}: missing"]
 
 
 def _missing_metadata(metadata: dict[str, str], path: Path, root: Path) -> list[str]:

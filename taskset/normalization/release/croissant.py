@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from taskset.files import write_text
-from taskset.normalization.store import columns, layout, sums
+from taskset.normalization.store import columns, layout, sha256_sums
 from taskset.version import __version__
 
 _VOCABULARY = "http://mlcommons.org/croissant/"
@@ -76,7 +76,7 @@ def write(root: str | Path) -> None:
 
 def describe(root: str | Path) -> dict[str, Any]:
     """The description as JSON values: a file object with its sum for each file, a record set for each table."""
-    files = [name for name in sums.described_files(root) if name.endswith(".parquet")]
+    files = [name for name in sha256_sums.described_files(root) if name.endswith(".parquet")]
     tables = [name for name in files if not name.startswith("curves/")]
     created = pq.read_metadata(Path(root, layout.TASKS)).metadata[b"created"].decode()
     return {
@@ -104,7 +104,7 @@ def _file(root, name):
         "contentUrl": name,
         "contentSize": f"{Path(root, name).stat().st_size} B",
         "encodingFormat": _PARQUET,
-        "sha256": sums.digest(Path(root, name)),
+        "sha256": sha256_sums.digest(Path(root, name)),
     }
 
 

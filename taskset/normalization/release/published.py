@@ -26,7 +26,7 @@ from taskset.files import npz
 from taskset.normalization import store
 from taskset.normalization.normalizer import fit
 from taskset.normalization.release import collect, merged_tables
-from taskset.normalization.store import layout, packing, sums
+from taskset.normalization.store import layout, packing, sha256_sums
 from taskset.normalization.tables import optimizer_table, tasks_frame
 from taskset.samplers.optimizers import get_optimizer_config
 from taskset.version import __version__
@@ -185,7 +185,7 @@ def import_npz(paths: Sequence[str | Path], out: str | Path, report: Callable[[s
     report: called with one line per file. Raises StoreError, UnknownName.
     """
     out = Path(out)
-    others = {layout.SWEEP: "the output of a sweep", layout.SWEEPS: "merged baselines", sums.NAME: "merged baselines"}
+    others = {layout.SWEEP: "the output of a sweep", layout.SWEEPS: "merged baselines", sha256_sums.NAME: "merged baselines"}
     for name, what in others.items():
         if (out / name).exists():
             raise StoreError(f"{out} holds {what}: give published curves a directory of their own, which `data add` can add")

@@ -27,7 +27,7 @@ from taskset.normalization.release.collect import find
 from taskset.normalization.release.groups import group_key, group_names
 from taskset.normalization.release.merged_tables import require_used, sweep_row, tables_of
 from taskset.normalization.release.stored_curves import StoredCurves
-from taskset.normalization.store import file_metadata, layout, packing, sums
+from taskset.normalization.store import file_metadata, layout, packing, sha256_sums
 
 
 def ship(
@@ -57,7 +57,7 @@ def ship(
         tables = tables_of(found, rows, {**measured_milliseconds(), **merged.costs(roots), **(costs or {})}, roots)
         report("tables")
         # all that can be refused was; a merge interrupted from here on doesn't pass for a whole one, and can be done again
-        write_text("", out / sums.NAME)
+        write_text("", out / sha256_sums.NAME)
         kept = _write_curves(found, names, out, report)
         for old in (out / "curves").rglob("*.parquet"):
             if old not in kept:
@@ -76,15 +76,15 @@ def write_beside(tables: Mapping[str, pa.Table], out: Path) -> None:
         store.write_table(tables[name], out / f"{name}.parquet")
     card.write(out)
     croissant.write(out)
-    sums.write(out)
+    sha256_sums.write(out)
 
 
 def _require_free(out: Path, roots: Sequence[str | Path]) -> None:
     """Raise StoreError where `out` is something else than a place for, or of, a merge."""
     if out.resolve() in {Path(root).resolve() for root in roots} or (out / layout.SWEEP).exists():
         raise StoreError(f"{out} is one of those merged, or the output of a sweep: give the result a directory of its own")
-    if (out / "curves").exists() and not (out / sums.NAME).exists():
-        raise StoreError(f"{out} has curves and no {sums.NAME}, so nothing merged before: choose another --out")
+    if (out / "curves").exists() and not (out / sha256_sums.NAME).exists():
+        raise StoreError(f"{out} has curves and no {sha256_sums.NAME}, so nothing merged before: choose another --out")
 
 
 _SWEEP = ("task", "source", "horizon", "taskset_version")

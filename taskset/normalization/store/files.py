@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from taskset.errors import StoreError, argument, shown, system
 from taskset.files import different_keys, is_utf8, make_directory, read_json, readable, whole_file, write_text
-from taskset.normalization.store import file_metadata, layout, sealed
+from taskset.normalization.store import checked_parquet, file_metadata, layout
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,9 +30,9 @@ def curve_path(root: str | Path, source: str, family: str, task: str) -> Path:
 
 
 def write_table(table: pa.Table, path: str | Path) -> None:
-    """Write a Parquet file, whole or not at all, with sums of all of it (`sealed`). Raises `StoreError` as `whole_file`."""
+    """Write a Parquet file, whole or not at all, as `checked_parquet` has it. Raises `StoreError` as `whole_file`."""
     with whole_file(path) as temporary:
-        sealed.write([table], table.schema, temporary, compression="zstd")
+        checked_parquet.write([table], table.schema, temporary, compression="zstd")
 
 
 def write_curves(table: pa.Table, path: str | Path, metadata: dict[str, str]) -> None:
@@ -46,10 +46,10 @@ def write_curves(table: pa.Table, path: str | Path, metadata: dict[str, str]) ->
 
 def read_table(path: str | Path, columns: Sequence[str] | None = None) -> pa.Table:
     """A Parquet file as an Arrow table. Raises `StoreError` where it is missing, cut short or damaged."""
-    return sealed.read(path, columns=columns)
+    return checked_parquet.read(path, columns=columns)
 
 
-broken, UNREADABLE = sealed.broken, sealed.FAULTS
+broken, UNREADABLE = checked_parquet.broken, checked_parquet.FAULTS
 
 
 def read_metadata(path: str | Path) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
 
     Raises `StoreError` for other files.
     """
-    file = sealed.verify(path, groups=())
+    file = checked_parquet.verify(path, groups=())
     layout.check_columns(path, file.schema.to_arrow_schema())
     found = _pairs(path, file)
     file_metadata.check(path, found, found["rows"])
@@ -66,13 +66,13 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
 
 def table_metadata(path: str | Path) -> dict[str, Any]:
     """As `read_metadata`, of any Parquet file."""
-    return _pairs(path, sealed.verify(path, groups=()))
+    return _pairs(path, checked_parquet.verify(path, groups=()))
 
 
 def _pairs(path, file):
     """The key-value metadata of a footer that was read from `path` and verified, and its number of rows."""
     pairs = {k: v for k, v in (file.metadata or {}).items() if not k.startswith((b"ARROW", b"pandas"))}
-    pairs.pop(sealed.KEY.encode(), None)
+    pairs.pop(checked_parquet.KEY.encode(), None)
     try:
         return {**{k.decode(): v.decode() for k, v in pairs.items()}, "rows": file.num_rows}
     except UnicodeDecodeError as error:

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from taskset.errors import StoreError
 from taskset.files import whole_file
-from taskset.normalization.store import layout, sealed
+from taskset.normalization.store import checked_parquet, layout
 from taskset.normalization.store.columns import SCHEMA, STORED
 from taskset.samplers.optimizers import all_optimizers
 
@@ -39,7 +39,7 @@ def write_packed(path: str | Path, tables: Iterable[pa.Table], metadata: dict[st
     """
     schema = STORED.with_metadata(metadata)
     with whole_file(path) as temporary:
-        sealed.write((_fresh(table).cast(schema) for table in tables), schema, temporary, **_FORMAT)
+        checked_parquet.write((_fresh(table).cast(schema) for table in tables), schema, temporary, **_FORMAT)
 
 
 def _fresh(table: pa.Table) -> pa.Table:
@@ -62,7 +62,7 @@ def parts(path: str | Path, metadata: pq.FileMetaData | None = None) -> list[tup
         if statistics is not None and statistics.has_min_max:
             tasks = sorted({statistics.min, statistics.max})
         else:
-            tasks = sealed.read(path, [group], ["task"], file)["task"].unique().to_pylist()
+            tasks = checked_parquet.read(path, [group], ["task"], file)["task"].unique().to_pylist()
         if len(tasks) != 1:
             raise StoreError(f"{path}: row group {group} has several tasks ({', '.join(map(str, tasks))}); there has to be one")
         found.append((tasks[0], group))
@@ -80,7 +80,7 @@ def read_part(path: str | Path, group: int, metadata: pq.FileMetaData | None = N
     metadata: the file's `footer`, if it was read already: to read it takes longer than to read a row group.
     """
     file = metadata or footer(path)
-    schema, table = file.schema.to_arrow_schema(), sealed.read(path, [group], metadata=file)
+    schema, table = file.schema.to_arrow_schema(), checked_parquet.read(path, [group], metadata=file)
     if layout.is_old(schema):
         table = layout.stored(table, layout.version_of(schema.metadata))
     return table.replace_schema_metadata(None)
@@ -93,7 +93,7 @@ def read_task(places: Iterable[tuple[str | Path, int]]) -> pd.DataFrame:
 
 def footer(path: str | Path) -> pq.FileMetaData:
     """The metadata of a curve file, its sum verified. `StoreError` for a file of another kind."""
-    file = sealed.verify(path, groups=())
+    file = checked_parquet.verify(path, groups=())
     names = file.schema.to_arrow_schema().remove_metadata()
     if not names.equals(STORED) and not names.equals(SCHEMA):
         raise StoreError(f"{path} is no curve file: its columns are {', '.join(names.names)}")

@@ -11,7 +11,7 @@ import pyarrow.dataset as ds
 
 from taskset import changes
 from taskset.errors import NoCurves, StoreError, shown
-from taskset.normalization.store import files, layout, sealed
+from taskset.normalization.store import checked_parquet, files, layout
 from taskset.normalization.store.asked import Asked
 from taskset.normalization.store.columns import COLUMNS, STORED
 from taskset.normalization.store.outdated import by_version, outdated_line, tasks_and_versions, warn_left_out
@@ -27,7 +27,7 @@ def curves_dataset(root: str | Path | None = None) -> ds.Dataset:
     """All curves under a root as a `pyarrow.dataset.Dataset` of stored columns; nothing is read yet, nothing left out."""
     files.require_whole(root)
     paths, base = [str(path) for path in files.curve_files(root)], str(files.curves_directory(root))
-    return ds.dataset(paths, schema=_ALL, format=sealed.FORMAT, partitioning=_PARTITIONING, partition_base_dir=base)
+    return ds.dataset(paths, schema=_ALL, format=checked_parquet.FORMAT, partitioning=_PARTITIONING, partition_base_dir=base)
 
 
 def curves_table(
@@ -50,7 +50,7 @@ def curves_table(
         asked.match("family", dataset, root)
         asked.match("task", dataset, root)
         found, tables = _find(dataset, asked, version, root)
-    except sealed.FAULTS as error:
+    except checked_parquet.FAULTS as error:
         raise _damaged(dataset, error) from error
     there = {column: names_in(tables, column) for column in ("task", "optimizer") if column in asked.wanted}
     _check_names(dataset, root, asked, there, found, version)
@@ -107,14 +107,14 @@ def curves_by_family(
         for family, of_family in sorted(families.items()):
             table = pa.concat_tables([_read(dataset, parts, made_by, asked) for made_by, parts in of_family.items()])
             yield family, table.unify_dictionaries().select(asked.columns)
-    except sealed.FAULTS as error:
+    except checked_parquet.FAULTS as error:
         raise _damaged(dataset, error) from error
 
 
 def _damaged(dataset: ds.Dataset, error: Exception) -> StoreError:
     """The error for curves that can't be read; the damaged file's own where there is one."""
     for fragment in dataset.get_fragments():
-        sealed.verify(fragment.path)
+        checked_parquet.verify(fragment.path)
     return StoreError(f"can't read the curves: {error}")
 
 

@@ -13,7 +13,7 @@ import pyarrow.dataset as ds
 
 from taskset import changes
 from taskset.errors import StoreError, shown
-from taskset.normalization.store import layout, sealed
+from taskset.normalization.store import checked_parquet, layout
 
 
 @dataclass
@@ -42,7 +42,7 @@ def find(
     current: set[tuple[str, str, str]] = set()
     values = {column: sorted(those) for column, those in wanted.items()}
     for fragment in dataset.get_fragments(filter=condition):
-        path, sums = fragment.path, sealed.footer_sums(fragment.path)
+        path, sums = fragment.path, checked_parquet.footer_sums(fragment.path)
         layout.check_columns(path, fragment.physical_schema)
         _check_task(path, fragment.physical_schema.metadata or {})
         source, options = partition(path, "source"), layout.group_of(Path(path).stem)
@@ -59,7 +59,7 @@ def find(
             elif version is None or changes.is_of(made_by, version):
                 current.add((task, source, options))
                 chosen.append(number)
-        sealed.verify_groups(path, chosen, metadata, sums)
+        checked_parquet.verify_groups(path, chosen, metadata, sums)
         if chosen:
             found.parts.setdefault(files_version, []).append(fragment.subset(row_group_ids=chosen))
     found.left_out = {(sweep[0], made_by) for sweep, made_by in outdated.items() if sweep not in current}

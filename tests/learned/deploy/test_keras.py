@@ -1,5 +1,6 @@
 """A learned optimizer in Keras against its plain functional loop."""
 
+import contextlib
 import functools
 import gc
 import warnings
@@ -189,6 +190,35 @@ def test_losses_that_are_no_scalar_and_models_without_gradients():
     optimizer.scale_loss(tf.constant(1.0))
     refused("no variable has a gradient", lambda: optimizer.apply([None], [variable]))
     assert int(optimizer.iterations) == 1
+
+
+def test_a_loss_is_that_of_its_step():
+    """No step takes a loss that was given for another one, whether that was refused, or traced into a compiled function."""
+    ones, variable = tf.ones([3]), keras.Variable(np.ones(3, np.float32))
+    optimizer = made("anchored_muon")
+    optimizer.build([variable])
+    for gradients in ([None], [tf.ones([4])], [ones, ones], []):
+        optimizer.scale_loss(tf.constant(1.0))
+        with contextlib.suppress(ConfigError):
+            optimizer.apply(gradients, [variable])
+        with pytest.raises(ValueError, match="reads the train loss"):
+            optimizer.apply([ones], [variable])
+
+    @tf.function
+    def step(loss=None):
+        if loss is not None:
+            optimizer.scale_loss(loss)
+        optimizer.apply([ones], [variable])
+
+    optimizer.scale_loss(tf.constant(1.0))
+    with pytest.raises(ValueError, match="call optimizer.scale_loss.loss. inside it"):
+        step()
+    with pytest.raises(ValueError, match="reads the train loss: call"):
+        step()
+    step(tf.constant(2.0))
+    assert int(optimizer.iterations) == 1
+    with pytest.raises(ValueError, match="reads the train loss"):
+        optimizer.apply([ones], [variable])
 
 
 def test_what_is_refused():

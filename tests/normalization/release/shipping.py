@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from taskset.normalization import store
-from taskset.normalization.store import columns, packing, sums
+from taskset.normalization.store import columns, packing, sha256_sums
 
 LIST = ("nadamw_grid_seed251", "nadamw_grid_seed611")
 KEY = ["task", "source", "horizon", "optimizer", "seed", "step"]
@@ -23,7 +23,7 @@ def curve_file(root, family="quadratic_family", group="adam_lr3_steps20_seeds2_b
 
 
 def resum(root):
-    sums.write(root)
+    sha256_sums.write(root)
 
 
 def change_curves(root, change):

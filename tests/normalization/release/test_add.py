@@ -17,7 +17,7 @@ from taskset.normalization import store
 from taskset.normalization.release import card, croissant, merged, ship
 from taskset.normalization.release.add import add
 from taskset.normalization.release.check import check
-from taskset.normalization.store import layout, sums
+from taskset.normalization.store import layout, sha256_sums
 from taskset.normalization.tables import write_tables
 from tests.normalization import made_up_sweeps as made
 
@@ -143,8 +143,8 @@ def test_an_interrupted_addition_is_made_up_for(sweeps, base):
     for path in base.rglob("*.parquet"):  # as it is left after the curve files, before the tables
         if path.relative_to(base).as_posix() in old:
             path.write_bytes(old[path.relative_to(base).as_posix()])
-    listed = "\n".join(line for line in (base / sums.NAME).read_text().splitlines() if f"{GROUP}-2" not in line)
-    (base / sums.NAME).write_text(listed + "\n")
+    listed = "\n".join(line for line in (base / sha256_sums.NAME).read_text().splitlines() if f"{GROUP}-2" not in line)
+    (base / sha256_sums.NAME).write_text(listed + "\n")
     rows = store.read_table(base / "sweeps.parquet")
     store.write_table(rows.filter([f"{GROUP}-2" != group for group in rows["group"].to_pylist()]), base / "sweeps.parquet")
     assert add([sweeps[1]], base) == (1, 6)
@@ -169,12 +169,20 @@ def stop_at(monkeypatch, number):
         return call
 
     monkeypatch.setattr(store, "write_table", stopping(store.write_table))
-    for module in (card, croissant, ship, sums):
+    for module in (card, croissant, ship, sha256_sums):
         monkeypatch.setattr(module, "write_text", stopping(module.write_text))
     return written
 
 
-FILES = ["tasks.parquet", "optimizers.parquet", "normalizers.parquet", "sweeps.parquet", "README.md", "croissant.json", sums.NAME]
+FILES = [
+    "tasks.parquet",
+    "optimizers.parquet",
+    "normalizers.parquet",
+    "sweeps.parquet",
+    "README.md",
+    "croissant.json",
+    sha256_sums.NAME,
+]
 
 
 @pytest.mark.parametrize("number", range(len(FILES)))

@@ -13,7 +13,7 @@ import taskset
 from taskset.datasets.base import SPLITS
 from taskset.normalization import store
 from taskset.normalization.release.check import check
-from taskset.normalization.store import sums
+from taskset.normalization.store import sha256_sums
 from tests.normalization import made_up_sweeps as made
 from tests.normalization.release.shipping import change_curves, curve_file, drop, put, resum
 
@@ -94,7 +94,7 @@ FAULTS_OF_DIRECTORIES = {
     "is no curve file: its columns are x": other_kind,
     "its metadata says family 'quadratic_family', its path another": moved,
     "README.md: missing, and listed": lambda root: (root / "README.md").unlink(),
-    "SHA256SUMS: missing": lambda root: (root / sums.NAME).unlink(),
+    "SHA256SUMS: missing": lambda root: (root / sha256_sums.NAME).unlink(),
     "mine.parquet: not listed": lambda root: shutil.copy(curve_file(root), curve_file(root).with_name("mine.parquet")),
     "is in .*: pass one of them": lambda root: shutil.copy(curve_file(root), curve_file(root).with_name("mine.parquet")),
     "normalizers.parquet: missing": lambda root: (root / "normalizers.parquet").unlink(),

@@ -22,7 +22,7 @@ from taskset.normalization import store
 from taskset.normalization.release import ship
 from taskset.normalization.release.add import add
 from taskset.normalization.release.check import check
-from taskset.normalization.store import columns, sums
+from taskset.normalization.store import columns, sha256_sums
 from taskset.normalization.sweep import baseline
 from taskset.normalization.sweep.options import SweepOptions
 from tests.normalization import made_up_sweeps as made
@@ -99,7 +99,7 @@ def test_filters_and_normalizers_where_a_task_has_two_horizons(shipped):
 
 def test_the_same_input_gives_the_same_bytes(few_tasks, sweeps, shipped, tmp_path):
     ship.ship(sweeps[::-1], tmp_path / "again", {"mlp_family_seed7": 12.5}, {"mnist": "scanned twice"})
-    assert (tmp_path / "again" / sums.NAME).read_text() == (shipped / sums.NAME).read_text()
+    assert (tmp_path / "again" / sha256_sums.NAME).read_text() == (shipped / sha256_sums.NAME).read_text()
 
 
 def contents(root):
@@ -164,9 +164,9 @@ def test_seeds_that_were_evaluated_in_several_ways_are_not_merged(few_tasks, swe
 
 
 def test_sums_are_those_of_the_files(shipped):
-    lines = (shipped / sums.NAME).read_text().splitlines()
+    lines = (shipped / sha256_sums.NAME).read_text().splitlines()
     listed = {name: digest for digest, name in (line.split("  ") for line in lines)}
-    there = {p.relative_to(shipped).as_posix() for p in shipped.rglob("*") if p.is_file()} - {sums.NAME}
+    there = {p.relative_to(shipped).as_posix() for p in shipped.rglob("*") if p.is_file()} - {sha256_sums.NAME}
     assert set(listed) == there
     assert all(hashlib.sha256((shipped / name).read_bytes()).hexdigest() == digest for name, digest in listed.items())
 
@@ -212,7 +212,7 @@ def test_ship_by_command(few_tasks, run, sweeps, shipped, tmp_path):
     empty = tmp_path / "empty.csv"
     empty.write_text("")
     assert status == 0 and "4 tasks, 41 runs" in out
-    assert (tmp_path / "out" / sums.NAME).read_text() == (shipped / sums.NAME).read_text()
+    assert (tmp_path / "out" / sha256_sums.NAME).read_text() == (shipped / sha256_sums.NAME).read_text()
     costs.write_text("task,ms_per_step\nmlp_family_seed7,-1\n")
     for bad, text in (
         (arguments, "positive number"),

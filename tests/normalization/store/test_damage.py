@@ -12,7 +12,7 @@ import pytest
 import taskset
 from taskset.errors import StoreError
 from taskset.normalization import store
-from taskset.normalization.store import packing, sealed
+from taskset.normalization.store import checked_parquet, packing
 from tests.normalization import made_up_sweeps as made
 
 FLIPS = 200
@@ -89,14 +89,14 @@ def test_every_bit_of_a_header_and_footer_counts(packed, tmp_path):
     """All bits of the last 400 bytes, and of the first, where page headers are."""
     root = shutil.copytree(packed, tmp_path / "root")
     path = next((root / "curves").rglob("*.parquet"))
-    right, content = sealed.read(path).to_pandas(), path.read_bytes()
+    right, content = checked_parquet.read(path).to_pandas(), path.read_bytes()
     for place in [*range(150), *range(len(content) - 400, len(content))]:
         for bit in (1, 128):
             damaged = bytearray(content)
             damaged[place] ^= bit
             path.write_bytes(damaged)
             with contextlib.suppress(StoreError):
-                assert sealed.read(path).to_pandas().equals(right), place  # NaN equals NaN
+                assert checked_parquet.read(path).to_pandas().equals(right), place  # NaN equals NaN
 
 
 def test_a_column_of_another_type_in_the_footer_is_an_error(packed, tmp_path):
@@ -119,4 +119,4 @@ def test_files_without_sums_are_read(tmp_path):
 
     table = made.rows("TwoD_Bowl10", made.options())
     pq.write_table(table, tmp_path / "a.parquet")
-    assert sealed.read(tmp_path / "a.parquet").to_pandas().equals(table.to_pandas())
+    assert checked_parquet.read(tmp_path / "a.parquet").to_pandas().equals(table.to_pandas())
