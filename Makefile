@@ -6,6 +6,8 @@ INSTALLED := $(VENV)/.installed
 TOOLS := $(VENV)/.tools
 # The lowest versions that setup.cfg allows, on the lowest Python: PYTHON310, else the python3.10 of the path or of pyenv.
 LOWEST := .venv-lowest
+# PyTorch, JAX and Optax beside the package.
+ELSEWHERE := .venv-elsewhere
 PYTHON310 ?= $(shell .ci/python310)
 
 .PHONY: demo demo-learned check lint types test browser smoke test-slow smoke-lowest docs dist bench clean
@@ -78,6 +80,14 @@ test-tutorials: $(INSTALLED)
 	$(RUN) -m pip install --quiet --editable '.[test,tutorials,elsewhere]'
 	$(RUN) -m pytest -m "slow or not slow" tests/test_tutorials.py --durations 0
 
+# What works with PyTorch, JAX and Optax, in an environment of its own: exports, tasks and scores of their optimizers.
+.PHONY: test-elsewhere
+test-elsewhere:
+	$(PYTHON) -m venv $(ELSEWHERE)
+	$(ELSEWHERE)/bin/python -m pip install --quiet --upgrade pip
+	$(ELSEWHERE)/bin/python -m pip install --quiet --editable '.[test,elsewhere]'
+	$(ELSEWHERE)/bin/python -m pytest -n 2 --dist worksteal -m "elsewhere and not slow" --durations 5
+
 # Every curve that the repository has: whole, and what the tables say of them.
 .PHONY: check-data
 check-data: $(INSTALLED)
@@ -127,4 +137,4 @@ bench: $(INSTALLED)
 	$(RUN) -m tools.costs --publish
 
 clean:
-	rm -rf $(VENV) $(LOWEST) demo demo-learned bench-programs build dist site *.egg-info
+	rm -rf $(VENV) $(LOWEST) $(ELSEWHERE) demo demo-learned bench-programs build dist site *.egg-info

@@ -50,6 +50,7 @@ def from_checkpoint(
 class MissingLoss(ConfigError, ValueError):
     """A step without the train loss that the rule reads. Also a ValueError, as in PyTorch, JAX and NumPy."""
 
+    __init__ = Exception.__init__  # else autograph, which raises errors again, makes it one of its own
     _keras_call_info_injected = True  # else Keras adds lines about the arguments of its conditional
 
 

@@ -1,4 +1,4 @@
-"""Images of 8x8 pixels, of every image set in the package: the data of the tiny tasks and of the digits. No TensorFlow here.
+"""Images of 8x8 pixels, of the package's image sets: the data of the tiny tasks and of the digits. No TensorFlow here.
 
 The images are gray, cut to a multiple of 8 pixels in the middle and averaged over squares; the label is the set's, modulo 10.
 """
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 SETS = (
     "mnist", "fashion_mnist", "cifar10", "cifar100", "food101_32x32", "coil100_32x32", "deep_weeds_32x32", "sun397_32x32",
-    "colorectal_histology_32x32", "imagenet_resized/16x16",
+    "colorectal_histology_32x32", "imagenet_resized/16x16",  # not its 32x32, which hold the same pictures
 )  # fmt: skip
 SIDE, CLASSES = 8, 10
 SIZES = {"train": 1000, "valid_inner": 300, "valid_outer": 300, "test": 500}

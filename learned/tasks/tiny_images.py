@@ -1,4 +1,4 @@
-"""Tiny tasks on images of 8x8 pixels, of every image set in the package: many of them share one compiled program.
+"""Tiny tasks on images of 8x8 pixels, of the package's image sets: many of them share one compiled program.
 
 Outer training follows the number of its steps, and these are the cheapest tasks that are still trainings of networks on data.
 Tasks of a family differ in their data, batches and starts; those of one batch size have one program

@@ -15,6 +15,8 @@ from taskset.execution import code_digest
 from taskset.execution.code_digest import differs, digest, of_code
 from taskset.optimizers import sgd
 
+pytestmark = pytest.mark.elsewhere
+
 RATES = {"high": 0.1}
 
 

@@ -6,6 +6,8 @@ import pytest
 import learned
 from learned.deploy import numpy_update
 
+pytestmark = pytest.mark.elsewhere
+
 
 @pytest.mark.parametrize("start", [1.0, 1e-3, 0.0])
 def test_the_rule_is_the_package_s(start):

@@ -14,6 +14,8 @@ from taskset.optimizers import from_functions, sgd
 from taskset.scoring.adapters import adapt
 from tests.scoring.small_sweeps import RATE, STEPS, curves, plain_init, plain_update, same
 
+pytestmark = pytest.mark.elsewhere
+
 
 def test_a_pair_of_functions(task, expected):
     same(curves(task, adapt((plain_init, plain_update), "pair", {"learning_rate": RATE})), expected)

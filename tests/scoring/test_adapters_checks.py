@@ -13,6 +13,8 @@ from taskset.scoring.adapters import adapt
 from taskset.scoring.candidates import candidate
 from tests.scoring.small_sweeps import RATE, STEPS, curves, plain_init, same
 
+pytestmark = pytest.mark.elsewhere
+
 
 @pytest.mark.parametrize(
     "change,says",

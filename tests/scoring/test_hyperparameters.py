@@ -12,6 +12,8 @@ from taskset.samplers import installed
 from taskset.scoring import candidates, earlier_trials, score, trial_sets
 from tests.normalization import made_up_sweeps as made
 
+pytestmark = pytest.mark.elsewhere
+
 
 @pytest.fixture
 def run(run_here, monkeypatch):

@@ -8,6 +8,8 @@ from taskset import optimizers, plugins, registry
 from taskset.errors import ConfigError
 from taskset.scoring import candidates, optimizer_code, score, trial_runs
 
+pytestmark = pytest.mark.elsewhere
+
 TASK = "TwoD_Bowl1"
 
 

@@ -9,6 +9,8 @@ from taskset.execution.loop import train
 from taskset.optimizers import sgd
 from taskset.tasks import base
 
+pytestmark = pytest.mark.elsewhere
+
 STEPS, RATE = 6, 0.01
 
 

@@ -1,5 +1,6 @@
 """Exported optimizers: the one file that needs NumPy alone, against TensorFlow."""
 
+import copy
 import importlib
 import json
 import subprocess
@@ -491,6 +492,30 @@ def test_steps_that_are_missing(tmp_path):
     assert optimizer.steps == 10
     with pytest.raises(ValueError, match="reads the train loss"):
         optimizer.update(params, optimizer.init(params), params, 0)
+
+
+@pytest.mark.parametrize("name", ["anchored", "anchored_muon"])
+def test_resumed_for_as_long_and_for_longer(name):
+    """`steps` are those that the new optimizer is made with, or is given while training; the state is that of the first half."""
+    inputs, theta = Inputs(SHAPES), weights(optimizers.get(name))
+
+    def run(optimizer, part, params, state=None):
+        state = optimizer.init(params) if state is None else state
+        for step in part:
+            params, state = optimizer.update(inputs.grads[step], state, params, step, inputs.losses[step])
+        return params, state
+
+    start = {path: p.astype(np.float64) for path, p in inputs.params.items()}
+    whole, _ = run(numpy_update.LearnedOptimizer(name, theta, 100), range(10), start)
+    half, state = run(numpy_update.LearnedOptimizer(name, theta, 100), range(5), start)
+    set_later = numpy_update.LearnedOptimizer(name, theta, 100)
+    set_later.steps = 4000
+    resumed = [numpy_update.LearnedOptimizer(name, theta, 100), numpy_update.LearnedOptimizer(name, theta, 4000), set_later]
+    found = [run(optimizer, range(5, 10), half, copy.deepcopy(state))[0] for optimizer in resumed]
+    for path, expected in whole.items():
+        np.testing.assert_array_equal(found[0][path], expected)
+        np.testing.assert_array_equal(found[1][path], found[2][path])
+    assert np.abs(inputs.moved(found[1]) - inputs.moved(whole)).max() > 1e-4
 
 
 def test_what_counts_as_a_vector_moves_as_one_of_one_axis():

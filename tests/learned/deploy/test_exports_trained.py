@@ -1,6 +1,7 @@
 """Each way of using a trained optimizer does the same training as the rule in TensorFlow, and its loss falls.
 
-PyTorch and JAX are skipped where they are not installed; docs/tutorials/use_learned.md has the command and its last result.
+PyTorch and JAX are skipped where they are not installed; `make test-elsewhere` installs them;
+docs/tutorials/use_learned.md has its last result.
 """
 
 import functools
@@ -14,6 +15,8 @@ from learned.deploy.export import export
 from learned.deploy.keras import LearnedOptimizer
 from learned.outer_training import checkpoint
 from tests.learned import small_training as small
+
+pytestmark = pytest.mark.elsewhere
 
 RULES = pytest.mark.parametrize("name", small.BELOW)
 expected = functools.cache(small.losses)

@@ -13,6 +13,7 @@ from learned.deploy.export import export
 from tests.learned.deploy.exports import refused, saved
 from tests.learned.rules import ANOTHER_WAY, HORIZON, SHAPES, Inputs, flat, weights, without_last_layer
 
+pytestmark = pytest.mark.elsewhere
 jax = pytest.importorskip("jax", reason="JAX is not installed")
 from learned.deploy import jax_update  # noqa: E402
 

@@ -10,7 +10,7 @@ from taskset.errors import ConfigError
 from tests.learned.deploy.keras_models import fit, made, model, refused
 from tests.learned.rules import weights as perturbed
 
-NAMES = pytest.mark.parametrize("name", ["anchored", "mlp"])
+NAMES = pytest.mark.parametrize("name", ["anchored", "anchored_muon", "mlp"])
 G = np.array([3.0, -4.0, 12.0], np.float32)
 
 
@@ -61,15 +61,15 @@ def test_saved_they_are_kept(tmp_path):
     options = {"weight_decay": 0.01, "clipnorm": 0.5}
     whole, half = model(), model()
     for one in (whole, half):
-        one.compile(optimizer=made("anchored", **options), loss="mse", jit_compile=False)
-    fit(whole, "anchored")
-    fit(half, "anchored", steps=7)
+        one.compile(optimizer=made("anchored_muon", **options), loss="mse", jit_compile=False)
+    fit(whole, "anchored_muon")
+    fit(half, "anchored_muon", steps=7)
     half.save(tmp_path / "half.keras")
     loaded = keras.models.load_model(tmp_path / "half.keras")
     assert {key: loaded.optimizer.get_config()[key] for key in options} == options
-    fit(loaded, "anchored", first=7, steps=6)
+    fit(loaded, "anchored_muon", first=7, steps=6)
     plain = model()
-    fit(plain, "anchored")
+    fit(plain, "anchored_muon")
     for found, expected, other in zip(loaded.get_weights(), whole.get_weights(), plain.get_weights()):
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
         assert np.abs(expected - other).max() > 1e-4

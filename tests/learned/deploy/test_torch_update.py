@@ -18,6 +18,7 @@ from taskset.errors import StoreError
 from tests.learned.deploy.exports import refused, saved
 from tests.learned.rules import ANOTHER_WAY, HORIZON, SHAPES, Inputs, flat, weights, without_last_layer
 
+pytestmark = pytest.mark.elsewhere
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 from learned.deploy import torch_update  # noqa: E402
 

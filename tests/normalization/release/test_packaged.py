@@ -35,6 +35,11 @@ def test_the_baselines_of_the_package_are_whole(packaged):
     assert (done.returncode, done.stderr) == (0, "") and done.stdout.startswith("nothing is wrong")
 
 
+def test_the_package_can_be_uploaded(packaged):
+    """Package indexes take files of at most 100 MB; the baselines hardly get smaller in a wheel."""
+    assert sum(path.stat().st_size for path in Path(packaged).rglob("*") if path.is_file()) <= 95 * 2**20
+
+
 @pytest.mark.baselines
 def test_the_baselines_beside_the_package_are_whole_and_none_of_them_is_in_both(packaged):
     extra = HERE / "data-extra"

@@ -21,6 +21,8 @@ from taskset.tasks import recurrent_loops
 from tools.weights.gpu import checkpoint as gpu_checkpoint
 from tools.weights.gpu import programs, train
 
+pytestmark = pytest.mark.elsewhere
+
 ROOT = Path(__file__).parents[2]
 PAIRS, STEPS, SIGMA = 3, 4, 0.1
 
