@@ -1,6 +1,7 @@
 """How long the commands and functions take that should be at once: `python -m benchmarks.startup [--root DIR] [--publish]`.
 
-Each line is measured in fresh processes: medians of wall-clock and of processor time. Goals are wall-clock.
+Each line is measured in fresh processes: medians of wall-clock and of processor time, and the most memory that any of them had.
+Goals are wall-clock, and 3 GB.
 """
 
 import argparse
@@ -16,6 +17,12 @@ from taskset.normalization import store
 from tools import report
 
 NAME = "mlp_family_seed12"
+# The peak that `resource` gives counts the process that started this one, too; Linux's own is of this program alone.
+PEAK = """
+from pathlib import Path
+if (status := Path("/proc/self/status")).exists():
+    print(*(line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmHWM")))
+"""
 
 
 def lines(root, task, family):
@@ -42,16 +49,16 @@ def lines(root, task, family):
 
 
 def measure(first, timed):
-    """(wall seconds, processor seconds) of a process, or of `timed` in a process that did `first`."""
+    """(wall seconds, processor seconds, peak MiB) of a process, or of `timed` in a process that did `first`; None: not known."""
     if timed is not None:
         clock = "(time.perf_counter(), time.process_time())"
-        code = f"{first}\nimport time\na = {clock}\n{timed}\nb = {clock}\nprint(b[0] - a[0], b[1] - a[1])"
+        code = f"{first}\nimport time\na = {clock}\n{timed}\nb = {clock}\nprint(b[0] - a[0], b[1] - a[1])\n{PEAK}"
         printed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
-        return float(printed[0]), float(printed[1])
+        return float(printed[0]), float(printed[1]), int(printed[2]) / 1024 if len(printed) > 2 else None
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     subprocess.run([sys.executable, *first], check=True, capture_output=True)
     wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
-    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, None
 
 
 def table(root, repeats):
@@ -63,8 +70,10 @@ def table(root, repeats):
             found.setdefault(what, []).append(measure(first, timed))
     rows = []
     for what, goal, *_ in given:
-        wall, cpu = (statistics.median(values) for values in zip(*found[what]))
-        rows.append([what, "-" if goal is None else f"{goal:.1f}", f"{wall:.3f}", f"{cpu:.3f}"])
+        *seconds, peaks = zip(*found[what])
+        wall, cpu = map(statistics.median, seconds)
+        memory = "-" if None in peaks else f"{max(peaks):,.0f}"
+        rows.append([what, "-" if goal is None else f"{goal:.1f}", f"{wall:.3f}", f"{cpu:.3f}", memory])
     return rows
 
 
@@ -81,7 +90,7 @@ def section(root, repeats):
             f"curves: {count:,} rows in {len(files)} files, {size / 1e6:.1f} MB. Load average while measuring: {load:.1f}; where "
             "that is above the number of cores, the processor time says more than the wall clock. By "
             "`python -m benchmarks.startup`.",
-            report.table(["", "goal", "wall clock", "processor time"], rows),
+            report.table(["", "goal", "wall clock", "processor time", "peak memory, MiB"], rows),
             report.conditions("taskset", "pandas", "pyarrow", "numpy"),
         ]
     )

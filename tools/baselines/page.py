@@ -1,4 +1,7 @@
-"""The baselines that ship in tables and pictures: `python -m tools.baselines.page --out DIR`, or --publish for those of docs/."""
+"""The baselines of data/ and data-extra/ in tables and pictures.
+
+    python -m tools.baselines.page --out DIR, or --publish for those of docs/
+"""
 
 import argparse
 import textwrap
@@ -19,9 +22,19 @@ from tools.baselines.pictures import FEW, MANY, SETTING, SPLIT, counts, keys, sh
 
 ADAM_RATES = adam_rates()
 RATE = dict(zip(ADAM_RATES, LOG10_LEARNING_RATES))
+_TEXTS, _KINDS = (dict.fromkeys(("family", "task", "source"), kind) for kind in ("str", "category"))
 
 
-def prepare(root):
+def prepare(roots):
+    """`of_root` of several roots, None for the package's, together. They must have different settings."""
+    parts = [of_root(root) for root in roots]
+    means, runs = (pd.concat([frame.astype(_TEXTS) for frame in frames], ignore_index=True) for frames in zip(*parts))
+    if runs.duplicated([*SETTING, "rate", "seed"]).any():
+        raise StoreError("two roots have the same runs: pass one of them")
+    return means.astype(_KINDS), runs.astype(_KINDS)
+
+
+def of_root(root):
     """(mean curves over seeds with columns `normalized`, `rate`, `best_rate`; runs with `diverged` and `rate`) of Adam's rates.
 
     Settings (task, source, horizon) without a normalizer are left out of the curves, not of the runs. Read family by family: all
@@ -36,8 +49,7 @@ def prepare(root):
         raise StoreError("no task has curves of Adam's learning rates: pass --root")
     parts = [_of_family(root, family, normalizers) for family in families]
     means, runs = (pd.concat(frames, ignore_index=True) for frames in zip(*parts))
-    kinds = dict.fromkeys(("family", "task", "source"), "category")
-    return means.astype(kinds), runs.astype(kinds)
+    return means.astype(_KINDS), runs.astype(_KINDS)
 
 
 def _of_family(root, family, normalizers):
@@ -83,7 +95,7 @@ def text(means, runs, told_in_tables):
     told += f"family is that of its settings. {left_out(means, runs)}"
     return f"""# The baselines at a glance
 
-How Adam's 17 fixed learning rates do on the tasks of the package's baselines, in tables and pictures: {len(runs):,} runs on
+How Adam's 17 fixed learning rates do on the tasks of the baselines in data/ and data-extra/: {len(runs):,} runs on
 {settings:,} settings (a task with a source and a horizon), {ready:,} of them with a normalizer. A normalized loss is 1 at the
 start and 0 at the lowest loss that any of the rates reached; 2 is the worst there is, and stands for diverged runs. What the
 curves are, and how they may be read wrongly: `data/README.md` in the repository. The site that `make docs` builds shows every
@@ -135,12 +147,12 @@ def _late(means):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--root", type=Path, help="Baselines to read; by default those of the package.")
+    parser.add_argument("--root", type=Path, default=tables.EXTRA, help="Baselines beside the package's.")
     report.folder_options(parser)
     arguments = parser.parse_args()
     folder = report.folder(arguments)
     with report.errors_of_one_line():
-        means, runs = prepare(arguments.root)
+        means, runs = prepare([None, arguments.root])
     drawings = folder / "pictures"
     drawn, drawn_runs = shown(means, runs)
     pictures.profiles(drawn, drawings / "learning_rates.png")

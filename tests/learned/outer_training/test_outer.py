@@ -151,6 +151,20 @@ def test_workers_give_what_one_process_gives(tmp_path, pes_pool):
     check_equal(tmp_path / "a", tmp_path / "b")
 
 
+def test_workers_give_what_one_process_gives_with_every_option_that_draws(tmp_path):
+    """Rescaled parameters, resumed episodes, differences over their RMS, and tasks that share one compiled program."""
+    names = ("Tiny_mlp_mnist_bs32_start1.0", "Tiny_mlp_fashion_mnist_bs32_start1.0", *NAMES[1:])
+    whole, drawing = suite(names), {"augment": "mixed", "late_restarts": 0.8, "differences": "rms", "lengths": "log_uniform:5:40"}
+    chosen = options(estimator="es_single", **drawing)
+    pool = TaskPool(whole, chosen)
+    trainer(tmp_path / "a", whole, chosen, fresh(pool)).train(10)
+    with Workers(2, whole, chosen) as workers:
+        trainer(tmp_path / "b", whole, chosen, workers).train(6)
+    trainer(tmp_path / "b", whole, chosen, fresh(pool)).train(10)
+    check_equal(tmp_path / "a", tmp_path / "b")
+    assert any("|scale|" in name for name in arrays_of(tmp_path / "a")[1])
+
+
 def test_a_worker_that_grew_is_replaced_and_nobody_notices(tmp_path, pes_pool):
     chosen, whole = pes_pool.options, pes_pool.suite
     trainer(tmp_path / "a", whole, chosen, fresh(pes_pool)).train(6)
