@@ -1,6 +1,6 @@
 """The baselines of data/ and data-extra/ in tables and pictures.
 
-    python -m tools.baselines.page --out DIR, or --publish for those of docs/
+python -m tools.baselines.page --out DIR, or --publish for those of docs/
 """
 
 import argparse
