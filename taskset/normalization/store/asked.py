@@ -140,9 +140,10 @@ def _family(task):
 def _values(column, value):
     is_number = column in ("horizon", "seed")
     kind, allowed = (numbers.Integral, "integers") if is_number else (str, "names")
-    values = [value] if isinstance(value, (str, bytes, numbers.Number)) else _listed(value)
+    alone = isinstance(value, (str, bytes, numbers.Number))
+    values = [value] if alone else _listed(value)
     if not values or not all(isinstance(v, kind) and not isinstance(v, bool) for v in values):
-        raise StoreError(f"{column}={shown(values)}: allowed are {allowed}, one or several")
+        raise StoreError(f"{column}={shown(value if alone else values)}: allowed are {allowed}, one or several")
     return [int(v) if is_number else str(v) for v in values]
 
 
