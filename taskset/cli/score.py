@@ -72,7 +72,11 @@ def score(
     address: Address = None,
     baselines: Annotated[
         Path | None,
-        typer.Option(help="Directory of the baselines that the suite was made with. Default: the package's.", show_default=False),
+        typer.Option(
+            help="Directory of the baselines to compare with, from which a suite that is a rule is made; for a suite in a file "
+            "give those that it was made with. Default: the package's.",
+            show_default=False,
+        ),
     ] = None,
     compare: Annotated[
         tuple[Path, Path] | None,

@@ -11,7 +11,7 @@ import typer
 
 from taskset import plugins
 from taskset.cli.options import Baselines, Modules, Source, err, out, refuse_others
-from taskset.errors import ConfigError, counted
+from taskset.errors import ConfigError, argument, counted
 
 if TYPE_CHECKING:
     from taskset.scoring.suites.suite import Suite
@@ -83,10 +83,12 @@ def suite(
     if rule:
         made = _by_rule(rule, baselines)
     elif join:
-        made = _joined(called, join)
+        made = _joined(called, join, baselines)
     elif horizon is None or patterns is None:
         raise _unclear()
     elif unmeasured:
+        if baselines is not None:
+            raise ConfigError(f"--baselines {argument(baselines)} with --unmeasured, which uses none: allowed is one of the two")
         made = suites.make_unmeasured(called, patterns, source, horizon, max_ms, max_params, modules=own)
     else:
         left_out: dict[str, list[str]] = {}
@@ -121,13 +123,17 @@ def _by_rule(rule: str, baselines: Path | None) -> Suite:
     return by_name.rule(rule).suite(baselines)
 
 
-def _joined(name: str, parts: list[str]) -> Suite:
+def _joined(name: str, parts: list[str], baselines: Path | None) -> Suite:
+    """The suites, of which rules follow the baselines, as one. Raises `ConfigError` for baselines where none is a rule."""
     from taskset.scoring import suites
     from taskset.scoring.suites import by_name
+    from taskset.scoring.suites.shipped import refuse_baselines
 
     if len(parts) < 2:
         raise _unclear()
-    return suites.joined(name, [by_name.get_suite(one) for one in parts])
+    if not any(map(by_name.follows_baselines, parts)):
+        refuse_baselines(" and ".join(parts), baselines, None)
+    return suites.joined(name, [by_name.get_suite_beside(one, baselines) for one in parts])
 
 
 def _unclear() -> ConfigError:

@@ -6,7 +6,7 @@ first 200 steps of a baseline of 1000 evaluated every 20. (Only optimizers witho
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -64,8 +64,12 @@ def common_steps(frames: Sequence[pd.DataFrame], horizon: int, way_out: str = AG
         runs = len(of_runs[["task", "optimizer"]].drop_duplicates())
         counts = of_runs["step"].value_counts()
         steps &= set(counts.index[counts == runs].tolist())
+    return checked_steps(steps, [sorted(frame["step"].unique().tolist()) for frame in frames], horizon, way_out)
+
+
+def checked_steps(steps: Collection[int], found: Iterable[Sequence[int]], horizon: int, way_out: str) -> list[int]:
+    """Common steps, sorted. found: those that there are in each place. Raises `ConfigError` where a horizon can't be compared."""
     if len(steps) < 2 or max(steps) != horizon:
-        found = [sorted(frame["step"].unique().tolist()) for frame in frames]
         each = "; ".join(f"{f[0]} .. {f[-1]}, {len(f)} points" for f in found)
         raise ConfigError(f"the curves have no common steps up to {horizon} ({each}): {way_out}")
     return sorted(steps)

@@ -65,15 +65,15 @@ def score(
     evaluated (default: the last). batches: of each split in an evaluation. view: "end", "mean" or "lowest" of the curve.
     workers: processes, for optimizers that are given as texts; None: 1 on this machine, all cores of a cluster. engine: where
     they are (`taskset.jobs.engines`). modules: those that register families or optimizers of your own. data_dir:
-    where TFDS data was prepared. name: in curves and tables. baselines: the directory of those that the suite was made with;
-    None: the package's.
+    where TFDS data was prepared. name: in curves and tables. baselines: the directory of those that are compared with; None: the
+    package's. A suite that is a rule is made from them, too; of a suite in a file, give those that it was made with.
     report: called with a `taskset.jobs.pool.Progress`; planned: before the runs begin, with each line that says what they are
     and what they cost.
 
     Raises: ConfigError and UnknownName for what is not allowed, StoreError where `out` holds other results, TasksetError where
     tasks failed.
     """
-    found, horizon, workers = _checked(suite, horizon, view, workers)
+    found, horizon, workers = _checked(suite, horizon, view, workers, baselines)
     tasks = found.names_of(split)
     candidate = candidates.candidate(optimizer, hyperparameters, trials, name)
     options = options_of(candidate, found.source, horizon, seeds, batches, found.horizon)
@@ -98,10 +98,12 @@ def score(
     return result
 
 
-def _checked(suite: str, horizon: int | None, view: str, workers: int | None) -> tuple[Suite, int, int | None]:
+def _checked(
+    suite: str, horizon: int | None, view: str, workers: int | None, baselines: str | Path | None
+) -> tuple[Suite, int, int | None]:
     """(suite, horizon, workers) that `score` is asked for; raises where an argument is not allowed, before hours of runs."""
     run_scores.view(view)
-    found = by_name.get_suite(suite)
+    found = by_name.get_suite_beside(suite, baselines)
     suites.require_measured(found)
     longest = found.horizon
     horizon = longest if horizon is None else whole_number("horizon", horizon, most=longest, note=", the suite's")

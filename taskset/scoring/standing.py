@@ -7,7 +7,7 @@ of k. Those of a list are tried in order.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,7 +60,7 @@ def standing(
     Raises: ConfigError where nothing can be compared.
     """
     of_curve = run_scores.view(view)
-    scales = _scales(suite, tasks, baselines)
+    scales, other_scales = _scales(suite, tasks, baselines)
     mine = store.with_text_names(store.load_curves(task=tasks, root=root))
     theirs = _baselines(suite, tasks, baselines)
     (mine, theirs), seeds = alike.of_common_seeds([mine, theirs])
@@ -84,6 +84,7 @@ def standing(
         *fewer_seeds,
         *_batches(candidate, suite, tasks, root, baselines),
         *_untested(tasks, scales),
+        *other_scales,
         *_trained_on(candidate, tasks),
         *alike.shorter_notes(horizon, suite.horizon),
         *listed,
@@ -163,19 +164,30 @@ def _speeds(frame: pd.DataFrame, adam: pd.DataFrame, steps: Sequence[int]) -> pd
     return pd.Series(found).unstack()
 
 
-def _scales(suite: Suite, tasks: Sequence[str], baselines: str | Path | None) -> Scales:
-    """Those of the tasks; of test losses the baselines', where the suite lacks some."""
+def _scales(suite: Suite, tasks: Sequence[str], baselines: str | Path | None) -> tuple[Scales, list[str]]:
+    """(those of the tasks; of test losses the baselines', where the suite lacks some; a note where these have other scales).
+
+    Suites that are made from baselines by patterns or a rule have scales of train and validation losses only.
+    """
     scales = {key: scale for key, scale in suite.scales.items() if key[0] in tasks}
-    whole = all((task, "test") in scales for task in tasks)
-    return scales if whole else {**scales, **_test_scales(suite, tasks, baselines)}
+    lacking = {task for task in tasks if (task, "test") not in scales}
+    if not lacking:
+        return scales, []
+    theirs = _measured(suite, lacking, baselines)
+    tested = {key: scale for key, scale in theirs.items() if key[1] == "test"}
+    others = {key[0] for key, scale in scales.items() if (key[0], "test") in tested and theirs.get(key, scale) != scale}
+    if not others:
+        return {**scales, **tested}, []
+    where = "the package's baselines" if baselines is None else str(baselines)
+    what = f"on {len(others)} of {len(tasks)} tasks the suite's scales of train and validation loss are not those of {where}"
+    return {**scales, **tested}, [f"{what}, which normalize their test loss: make the suite again from these"]
 
 
-def _test_scales(suite: Suite, tasks: Sequence[str], baselines: str | Path | None) -> Scales:
-    """Those of test losses that the baselines have: suites of rules have scales of train and validation losses only."""
+def _measured(suite: Suite, tasks: Iterable[str], baselines: str | Path | None) -> Scales:
+    """The scales that the baselines have of some tasks over the suite's horizon."""
     frame, _ = store.normalizers_of(baselines)
-    sources = store.sources_of(suite.source)
-    frame = frame[frame["task"].isin(tasks) & frame["source"].isin(sources) & (frame["horizon"] == suite.horizon)]
-    return suites.measured(frame[frame["split"] == "test"])
+    of_suite = frame["source"].isin(store.sources_of(suite.source)) & (frame["horizon"] == suite.horizon)
+    return suites.measured(frame[of_suite & frame["task"].isin(list(tasks))])
 
 
 def _baselines(suite: Suite, tasks: Sequence[str], root: str | Path | None, columns: Sequence[str] | None = None) -> pd.DataFrame:

@@ -25,10 +25,9 @@ def in_turn(search: Search, optimizers: Iterable[str], steps: int) -> Search:
     """
     _check(search, steps=steps)
     _check_names("optimizers", optimizers)
-    interval = int(search.problem.steps[:2].max())  # for less than this, nothing is seen of a run but its start
     for optimizer in optimizers:
         left = steps - search.steps
-        if search.trials and left < max(interval, 1):
+        if search.trials and left < search.problem.first_step:
             break
         search.advance(optimizer, min((search.paid(optimizer) or 0) + left, search.problem.horizon))
     return search
@@ -37,12 +36,15 @@ def in_turn(search: Search, optimizers: Iterable[str], steps: int) -> Search:
 def successive_halving(search: Search, first: int, eta: int = 3, candidates: Iterable[str] | None = None) -> Search:
     """All candidates for `first` steps, the best 1 / eta of them for eta times as many, and so on to the horizon.
 
-    first: steps of the first round; eta: integer of at least 2; candidates: names, None: all of the problem.
-    The rank of a candidate is its loss at the end of a round (not its lowest); ties and diverged ones go by the order given.
+    first: steps of the first round, at least `Problem.first_step`; eta: integer of at least 2; candidates: names, None: all of
+    the problem. The rank of a candidate is its loss at the end of a round (not its lowest); ties and diverged ones go by the
+    order given. Raises StoreError for what is not allowed.
     """
     _check(search)
-    step, eta = whole_number("first", first, error=StoreError), whole_number("eta", eta, least=2, error=StoreError)
     _check_names("candidates", candidates)
+    least, note = search.problem.first_step, f", the first step at which {search.problem.task} was evaluated after its start"
+    step = whole_number("first", first, least, error=StoreError, note=note)
+    eta = whole_number("eta", eta, least=2, error=StoreError)
     alive = list(search.problem.optimizers if candidates is None else candidates)
     while alive:
         step = min(step, search.problem.horizon)

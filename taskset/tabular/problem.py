@@ -48,6 +48,11 @@ class Problem:
     losses: dict[str, np.ndarray]
     seconds: np.ndarray
 
+    @property
+    def first_step(self) -> int:
+        """The first step after the start at which there is an evaluation: whoever pays for less sees nothing but the start."""
+        return max(int(self.steps[:2].max()), 1)
+
     def hyperparameters(self, optimizer: str) -> dict[str, float]:
         """The configuration's hyperparameters as a dict."""
         self._place(optimizer)

@@ -26,8 +26,14 @@ def few(tmp_path):
 
 
 def test_tasks_without_a_test_normalizer_unequal_batches_and_few_tasks_are_said(few, tmp_path, monkeypatch):
-    known = standing._test_scales
-    monkeypatch.setattr(standing, "_test_scales", lambda *given: dict(list(known(*given).items())[1:]))
+    known = standing._measured
+
+    def without_one(*given):
+        found = known(*given)
+        del found[next(key for key in found if key[1] == "test")]
+        return found
+
+    monkeypatch.setattr(standing, "_measured", without_one)
     said = []
     found = score.score("lion", str(few), tmp_path / "out", **SHORT, planned=said.append)
     assert said[0] == "lion: 3 tasks, 0 finished before; 1 trial x 2 seeds x 40 steps" and len(said) == 2
@@ -37,7 +43,7 @@ def test_tasks_without_a_test_normalizer_unequal_batches_and_few_tasks_are_said(
     assert (tmp_path / "out" / "profile.pdf").stat().st_size > 1000
     assert any(note.startswith("batches in an evaluation: lion 1, baselines 5; over fewer, losses") for note in found.notes)
     assert any(note.startswith("over 2 to 3 tasks the intervals are too narrow: nominally 95%, but") for note in found.notes)
-    monkeypatch.setattr(standing, "_test_scales", known)
+    monkeypatch.setattr(standing, "_measured", known)
     said.clear()
     again = score.score("lion", str(few), tmp_path / "out", **SHORT, planned=said.append)
     assert not [note for note in again.notes if "test normalizer" in note]

@@ -8,6 +8,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import taskset
@@ -15,8 +16,9 @@ from taskset.datasets.base import SPLITS
 from taskset.errors import ConfigError, StoreError, UnknownName
 from taskset.normalization import store
 from taskset.normalization.normalizer import mean_curves
-from taskset.scoring import report, rivals, run_scores
-from taskset.scoring.report import packing, page, results
+from taskset.normalization.release import ship
+from taskset.scoring import alike, report, rivals, run_scores
+from taskset.scoring.report import common, packing, page, results
 from taskset.scoring.report.contents import contents
 from tests.normalization import made_up_sweeps as made
 from tests.scoring import unpacking
@@ -183,7 +185,8 @@ def without_tables(root):
 
 
 def test_scores_stand_beside_the_baselines_of_the_same_settings(tmp_path):
-    root = without_tables(made.write(tmp_path / "mine", tasks=["TwoD_Bowl10"], optimizers=["mine"], steps=2000, evaluations=10))
+    kind = {"tasks": ["TwoD_Bowl10"], "optimizers": ["mine"], "steps": 2000, "evaluations": 10, "batches": 5}
+    root = without_tables(made.write(tmp_path / "mine", **kind))
     found = results.read([root])
     assert found.settings[["task", "horizon"]].to_numpy().tolist() == [["TwoD_Bowl10", 2000]] and not found.notes
     assert set(found.runs["optimizer"]) > {"mine", "adam_lr_-3.00"}
@@ -204,6 +207,125 @@ def test_a_sweep_and_an_evaluation_of_its_tasks_are_one_page(sweep, tmp_path):
         train = found.normalizers[found.normalizers["split"] == "train"]
         best = taskset.load_normalizers(root=sweep).query("split == 'train'")["best"]
         assert sorted(train["best"].iloc[-3:]) == sorted(best) and found.runs["train"].notna().all()
+
+
+def compared(curves, view, found):
+    """{(task, optimizer, split): score, mean over seeds} of several directories' curves, as `score` compares them."""
+    rows = found.normalizers.to_dict("records")
+    scales = {(found.settings["task"][row["setting"]], row["split"]): (row["initial"], row["best"]) for row in rows}
+    curves, _ = alike.of_common_seeds([store.with_text_names(frame) for frame in curves])
+    steps = run_scores.common_steps(curves, int(curves[0]["horizon"].iloc[0]))
+    table = run_scores.scores(pd.concat(curves, ignore_index=True), scales, steps, run_scores.view(view))
+    return table.groupby(["task", "optimizer", "split"])["score"].mean()
+
+
+def assert_compared(found, expected):
+    rows, expected = found.runs.to_dict("records"), expected.sort_index()
+    assert len(rows) * len(SPLITS) == len(expected) > 0
+    for row in rows:
+        of_run = expected[found.settings["task"][row["setting"]], row["optimizer"]]
+        np.testing.assert_allclose([row[split] for split in SPLITS], of_run[list(SPLITS)], rtol=1e-12)
+
+
+@pytest.mark.parametrize("view", list(run_scores.VIEWS))
+def test_directories_are_compared_over_the_evaluations_and_seeds_that_all_have(sweep, tmp_path, view):
+    """As `score` and `compare` do: a mean over 11 evaluations is no better or worse than one over 51."""
+    mine = without_tables(
+        made.write(tmp_path / "mine", tasks=made.TASKS[:2], optimizers=["mine"], steps=120, evaluations=10, seeds=[0, 1, 2])
+    )
+    roots = [mine, sweep]
+    found = results.read(roots, view)
+    assert set(found.runs["seeds"]) == {2}
+    expected = compared([taskset.load_curves(root=root, task=list(made.TASKS[:2])) for root in roots], view, found)
+    alone = compared([taskset.load_curves(root=sweep, task=made.TASKS[2])], view, found)  # as it was
+    assert_compared(found, pd.concat([expected, alone]))
+    said = "2 settings (task, source, horizon) compared over the "
+    notes = ["seeds that all their directories have: runs of others are left out"]
+    if view != "end":
+        notes.insert(0, "evaluations that all their runs have: some have more, which curves show")
+    assert found.notes == [said + note for note in notes]
+    points = found.curves.groupby(["setting", "optimizer"]).size()
+    assert set(points.xs("mine", level="optimizer")) == {11} and set(points.drop("mine", level="optimizer")) == {results.POINTS}
+    means = mean_curves(taskset.load_curves(root=mine, seed=[0, 1])).set_index(["task", "step"])
+    for row in found.curves[found.curves["optimizer"] == "mine"].to_dict("records"):
+        assert row["train"] == means.at[(found.settings["task"][row["setting"]], row["step"]), "train"]
+
+
+def test_an_evaluation_of_few_points_stands_beside_the_package_at_these(tmp_path):
+    root = without_tables(made.write(tmp_path / "mine", tasks=["TwoD_Bowl10"], optimizers=["mine"], steps=2000, evaluations=10))
+    found = results.read([root], "mean")
+    package = taskset.load_curves(task="TwoD_Bowl10", source="none", horizon=2000)
+    assert_compared(found, compared([taskset.load_curves(root=root), package], "mean", found))
+    assert found.notes[0].startswith("1 setting (task, source, horizon) compared over the evaluations that all their runs have")
+    assert found.notes[1].startswith(f"batches in an evaluation: {root} 2, baselines 5; over fewer, losses are noisier")
+
+
+def test_directories_without_a_common_seed_are_compared_as_they_are(sweep, tmp_path):
+    mine = without_tables(made.write(tmp_path / "mine", optimizers=["mine"], steps=120, evaluations=60, seeds=[7]))
+    found = results.read([sweep, mine])
+    assert dict(found.runs.groupby("optimizer")["seeds"].first()) == {"mine": 1, **dict.fromkeys(made.RATES, 2)}
+    (note,) = found.notes
+    assert (
+        note == "3 settings (task, source, horizon) compared over runs of different seeds: their directories have none in common"
+    )
+
+
+def test_an_optimizer_without_a_run_of_the_common_seeds_is_left_out(tmp_path):
+    """As in `score`. Nothing of it is on the page: a curve without a run would be taken for another one's."""
+    kind = {"tasks": made.TASKS[:1], "steps": 120}
+    parts = [made.write(tmp_path / "rates", **kind), made.write(tmp_path / "one", optimizers=["one"], seeds=[0], **kind)]
+    sweep, mine = tmp_path / "both", without_tables(made.write(tmp_path / "mine", optimizers=["mine"], seeds=[1, 2], **kind))
+    ship.ship(parts, sweep)
+    found = results.read([sweep, mine])
+    assert set(found.runs["optimizer"]) == set(found.curves["optimizer"]) == {*made.RATES, "mine"}
+    assert set(found.runs["seeds"]) == {1} and found.notes[1] == "Left out of 1 setting, without a run of these seeds: one"
+    assert set(results.read([sweep]).runs["optimizer"]) == {*made.RATES, "one"}
+
+
+def test_runs_that_normalize_themselves_are_alike_as_well(tmp_path):
+    given = [("one", {"evaluations": 20}), ("other", {"evaluations": 10, "seeds": [0]})]
+    kind = {"tasks": ["TwoD_Bowl10"], "steps": 20_000}
+    roots = [without_tables(made.write(tmp_path / name, optimizers=[name], **kind, **more)) for name, more in given]
+    found = results.read(roots, "mean")
+    assert found.runs["seeds"].tolist() == [1, 1] and "by the runs shown here alone" in found.notes[-1]
+    assert_compared(found, compared([taskset.load_curves(root=root) for root in roots], "mean", found))
+    lowest = [taskset.load_curves(root=root, seed=0).query("step % 2000 == 0")["train"].min() for root in roots]
+    assert found.normalizers.query("split == 'train'")["best"].tolist() == [min(lowest)]
+
+
+def test_runs_of_one_directory_are_alike_as_well(tmp_path):
+    """`score` compares merged baselines so, whose sweeps may have had other numbers of evaluations."""
+    kind = {"tasks": made.TASKS[:1], "steps": 120}
+    parts = [
+        made.write(tmp_path / "many", evaluations=12, **kind),
+        made.write(tmp_path / "few", optimizers=["few"], evaluations=4, **kind),
+    ]
+    ship.ship(parts, tmp_path / "both")
+    found = results.read([tmp_path / "both"], "mean")
+    assert_compared(found, compared([taskset.load_curves(root=tmp_path / "both")], "mean", found))
+
+
+@pytest.mark.parametrize("view", list(run_scores.VIEWS))
+def test_directories_that_are_alike_are_read_once(sweep, tmp_path, monkeypatch, view):
+    """And their numbers are what they are one by one."""
+    mine = without_tables(made.write(tmp_path / "mine", optimizers=["mine"], steps=120, evaluations=60))
+    read, by_family = [], results.curves_by_family
+    monkeypatch.setattr(results, "curves_by_family", lambda root, *given: read.append(root) or by_family(root, *given))
+    both = results.read([sweep, mine], view)
+    assert read == [sweep, mine] and not both.notes
+    alone = results.read([sweep], view)
+    assert read == [sweep, mine, sweep] and not alone.notes
+    there = both.runs[both.runs["optimizer"] != "mine"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(there, alone.runs, check_exact=True)
+
+
+def test_runs_without_common_steps_are_refused():
+    shown = common.Shown("mean")
+    for root, steps in (("one", [0, 10, 20]), ("other", [0, 5, 15])):
+        frame = pd.DataFrame({"task": "t", "source": "none", "horizon": 20, "optimizer": root, "seed": 0, "step": steps})
+        shown.add(common.by_run(frame), root)
+    with pytest.raises(ConfigError, match=r"no common steps up to 20 \(0 .. 15, 3 points; 0 .. 20, 3 points\): these are of 't'"):
+        shown.alike()
 
 
 def test_short_runs_are_normalized_by_longer_baselines_and_strange_ones_by_themselves(tmp_path):

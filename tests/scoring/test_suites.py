@@ -26,7 +26,7 @@ from taskset.normalization.normalizer import normalizer
 from taskset.normalization.sweep.options import SweepOptions
 from taskset.normalization.sweep.runner import sweep_to_file
 from taskset.normalization.tables import write_tables
-from taskset.scoring import comparison, score, suites
+from taskset.scoring import comparison, score, standing, suites
 from taskset.scoring.suites import baseline_protocol, by_name, tiers
 from taskset.scoring.suites.suite import from_json
 
@@ -439,3 +439,46 @@ def test_a_suite_of_own_baselines_is_scored_beside_them(small, baselines, tmp_pa
     with pytest.raises(ConfigError, match=r"seeds '2': allowed is an integer of at least 1"):
         score.score("lion", str(small), tmp_path / "none", seeds="2", baselines=baselines, **given)
     assert not (tmp_path / "none").exists()
+    assert not any("scales" in note for note in found.notes)
+    made = suites.load(small)
+    moved = dataclasses.replace(made.tasks[0], scales={**made.tasks[0].scales, "train": (2.0, 1.0)})
+    suites.save(dataclasses.replace(made, tasks=(moved,)), tmp_path / "other.json")
+    again = score.score("lion", str(tmp_path / "other.json"), tmp_path / "out", baselines=baselines, **given)
+    assert again.scales["quadratic_family_seed4", "test"] == found.scales["quadratic_family_seed4", "test"]
+    expected = f"on 1 of 1 tasks the suite's scales of train and validation loss are not those of {baselines}, which normalize"
+    assert any(note.startswith(expected) for note in again.notes)
+
+
+def test_a_suites_own_scales_of_test_losses_stay_beside_those_of_baselines(small, baselines):
+    """Suites that were joined may have these of some tasks only."""
+    own, measured = suites.load(small), suites.make("bowl", ["TwoD_Bowl1"], baselines, "synthetic", 20)
+    entry = dataclasses.replace(own.tasks[0], scales={**own.tasks[0].scales, "test": (2.0, 1.0)})
+    both = dataclasses.replace(own, tasks=(entry, *measured.tasks))
+    scales, notes = standing._scales(both, both.names_of("all"), baselines)
+    assert scales["quadratic_family_seed4", "test"] == (2.0, 1.0) and ("TwoD_Bowl1", "test") in scales and not notes
+
+
+def test_a_rule_is_scored_on_the_tasks_and_scales_of_the_baselines_that_are_named(baselines, monkeypatch, tmp_path):
+    """Those of the package would be other tasks, or other scales of train than of test losses."""
+    rule = by_name.SuiteRule("two", 3, "about", ("quadratic_family_seed[34]", "TwoD_Bowl?"), 20)
+    monkeypatch.setattr(by_name, "RULES", (rule,))
+    given = {"hyperparameters": {"learning_rate": 0.001}, "batches": 1, "baselines": baselines}
+    found = score.score("lion", "two:3", tmp_path / "out", **given)
+    assert found.tasks == ["quadratic_family_seed3", "quadratic_family_seed4", "TwoD_Bowl1"]
+    for (task, split), scale in found.scales.items():
+        known = normalizer(task, split=split, horizon=20, root=baselines)
+        assert scale == (known.initial, known.best)
+    assert {split for _, split in found.scales} == {"train", "valid_outer", "test"}
+    with pytest.raises(ConfigError, match=r"has no curves of .* over 2000 steps"):  # a file: its tasks and scales stay
+        score.score("lion", "1m", tmp_path / "file", **given)
+
+
+def test_baselines_that_no_suite_would_follow_are_refused(baselines, small, monkeypatch, tmp_path, call):
+    monkeypatch.setattr(by_name, "RULES", (by_name.SuiteRule("bowl", 1, "about", ("TwoD_Bowl?",), 20),))
+    joined = "suite", "--join", small, "--baselines", baselines, "--out", tmp_path / "out.json", "--join"
+    status, _, err = call(*joined, "bowl")
+    assert status == 0, err
+    assert [e.task for e in suites.load(tmp_path / "out.json").tasks] == ["quadratic_family_seed4", "TwoD_Bowl1"]
+    for command in ((*joined, small), ("suite", "TwoD_Bowl1", "--horizon", 20, "--unmeasured", *joined[3:7])):
+        status, _, err = call(*command)
+        assert status == 2 and "allowed" in err and "aselines" in err and len(err.strip().splitlines()) == 1

@@ -101,6 +101,19 @@ def test_successive_halving_by_hand(problem):
     assert some.steps == 60
 
 
+def test_successive_halving_needs_an_evaluation_in_its_first_round(problem):
+    """Before the first one all losses are those of the start: two thirds of the candidates would go by their names."""
+    search = problem.search(seed=0)
+    assert problem.first_step == 10
+    for first in (1, 9):
+        with pytest.raises(
+            StoreError, match=f"first {first}: allowed is an integer of at least 10, the first step at which t was"
+        ):
+            tabular.successive_halving(search, first)
+    assert search.trials == 0 and tabular.successive_halving(search, 10).trials == 4
+    assert tabular.successive_halving(problem.search(), 31, candidates=problem.optimizers[:1]).steps == 30  # to the end
+
+
 def test_regrets_by_hand(problem):
     """Mean over seeds: the start is 9, the best that any configuration ever reached 1.5."""
     assert problem.scale() == (9.0, 1.5) and problem.scale(seed=1) == (10.0, 0.5)

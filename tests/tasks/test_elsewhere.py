@@ -68,6 +68,25 @@ def test_torch_parameters_in_another_place(task):
     assert module.loss(step=0).item() != after.item()
 
 
+@pytest.mark.filterwarnings("ignore:Using backward.. with create_graph=True")
+def test_torch_second_derivatives_are_refused(task):
+    """They would be 0: PyTorch sees no program behind the gradients."""
+    torch = pytest.importorskip("torch")
+    module = task.as_torch(seed=3)
+    parameters = list(module.parameters())
+    refused = pytest.raises(ConfigError, match="create_graph=True for the loss of 'mlp_family_seed12': allowed is False, .* once")
+    with refused as raised:
+        torch.autograd.grad(module.loss(step=0), parameters, create_graph=True)
+    assert "\n" not in str(raised.value)
+    with refused:
+        module.loss(step=0).backward(create_graph=True)
+    with torch.enable_grad():
+        plain = torch.autograd.grad(module.loss(step=0), parameters)
+    twice = module.loss(step=0) + module.loss(step=0)
+    for one, other in zip(plain, torch.autograd.grad(twice, parameters)):
+        np.testing.assert_allclose(2 * one, other, rtol=1e-5)
+
+
 def test_jax_batches_are_those_of_the_task(task):
     pytest.importorskip("jax")
     loss = task.as_jax()

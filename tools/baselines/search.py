@@ -52,11 +52,15 @@ def searches(problem, families, with_list):
     for repeat in range(REPEATS):
         found["TPE"].append(search_methods.tpe(new(), steps, families, repeat))
         found["Gaussian process"].append(search_methods.gaussian_process(new(), steps, families, repeat))
-    first = max(1, problem.horizon // ETA**3)
-    found["successive halving"] = [tabular.successive_halving(new(), first, ETA, names)]
+    found["successive halving"] = [tabular.successive_halving(new(), first_round(problem), ETA, names)]
     if with_list:
         found["learned list"] = [tabular.in_turn(new(), problem.learned_list(), steps)]
     return found
+
+
+def first_round(problem):
+    """Steps of the first round of successive halving: 1 / ETA^3 of the horizon, and no less than to the first evaluation."""
+    return max(problem.first_step, problem.horizon // ETA**3)
 
 
 def regrets(problem, families, with_list):

@@ -26,7 +26,7 @@ def tpe(search, steps, families, seed=0):
     own = int(seeds.generator(seed, "tpe", problem.task, problem.source, problem.horizon).integers(2**31))
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(n_startup_trials=TPE_FIRST, seed=own))
     for _ in range(4 * math.ceil(steps / problem.horizon)):
-        if search.steps >= steps:
+        if search.trials and steps - search.steps < problem.first_step:  # for less, nothing is seen of a run but its start
             break
         trial = study.ask()
         family = trial.suggest_categorical("family", families) if len(families) > 1 else families[0]
@@ -47,7 +47,7 @@ def gaussian_process(search, steps, families, seed=0):
     names, points = _features(problem, families)
     order = seeds.generator(seed, "gaussian process", problem.task).permutation(len(names))
     looked, losses = [], []
-    while search.steps < steps and len(looked) < len(names):
+    while len(looked) < len(names) and not (looked and steps - search.steps < problem.first_step):
         left = [i for i in order if i not in looked]
         chosen = left[0] if len(looked) < FIRST else left[_most_improving(points[looked], np.array(losses), points[left])]
         loss = search.advance(names[chosen], min(problem.horizon, steps - search.steps))

@@ -25,7 +25,7 @@ from taskset.normalization.release.groups import group_key, group_names, order
 from taskset.normalization.release.merged_tables import fit_adam, is_fitted, normalizers, require_used, sweep_row, tables_of
 from taskset.normalization.release.ship import write_beside, write_file
 from taskset.normalization.release.stored_curves import StoredCurves, same
-from taskset.normalization.store import layout, sha256_sums
+from taskset.normalization.store import layout, row_groups, sha256_sums
 from taskset.normalization.store.columns import schema
 from taskset.version import __version__
 
@@ -101,14 +101,15 @@ def _add(
 def _remove_leftovers(to: Path) -> None:
     """Delete curve files of an addition that was interrupted before sweeps.parquet; refuse where an older file is changed."""
     listed = sha256_sums.listed(to)
-    known = {(source, file) for _, source, file in merged.stored(to)}
+    known = {(source, told["family"], file) for (_, source, file), told in merged.stored(to).items()}
     for path in store.curve_files(to):
         name = path.relative_to(to).as_posix()
         if name in listed and sha256_sums.digest(path) != listed[name]:
             raise StoreError(
                 f"{name}: its SHA-256 is not the one in {to / sha256_sums.NAME}: restore {to} before anything is added to it"
             )
-        if name not in listed and (path.parent.parent.name.removeprefix("source="), path.stem) not in known:
+        source, family = (row_groups.partition(name, part) for part in ("source", "family"))
+        if name not in listed and (source, family, path.stem) not in known:
             path.unlink()
 
 

@@ -1,6 +1,7 @@
 """One self-contained HTML page of results, for a browser: `python -m taskset report`.
 
     results.py    directories -> the runs of every setting: scores, mean curves, normalizers
+    common.py     the evaluations and seeds that all directories have of a setting
     scales.py     which normalizer a setting has
     packing.py    numbers -> text of a page
     contents.py   results -> the values that the page reads

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from taskset.datasets.base import SPLITS
-from taskset.errors import ConfigError, OutdatedBaselines, StoreError, argument, counted
+from taskset.errors import ConfigError, OutdatedBaselines, StoreError, argument, counted, cut
 from taskset.normalization import store
 from taskset.normalization.normalizer import fit, mean_curves
 from taskset.normalization.store import layout
 from taskset.normalization.store.reading import curves_by_family
 from taskset.normalization.tables import tasks_frame
 from taskset.patterns import natural
-from taskset.scoring import rivals, run_scores
-from taskset.scoring.report import scales
+from taskset.scoring import alike, rivals, run_scores
+from taskset.scoring.report import common, scales
+from taskset.scoring.report.common import Alike, Root, Runs, Setting, Shown, by_run
 from taskset.scoring.report.scales import SETTING
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def read(roots: Sequence[str | Path], view: str = "end") -> Results:
             warnings.simplefilter("ignore", OutdatedBaselines)  # of settings that nobody asked for
             reader.add_baselines([root for root in given if not scales.has_normalizers(root)])
     runs, curves, normalizers, notes = reader.finished()
-    notes += filter(None, [scales.left_out(given)])
+    notes += [*reader.batches(), *filter(None, [scales.left_out(given)])]
     keys = curves[[*SETTING, "family"]].drop_duplicates()
     order = sorted(keys.itertuples(index=False, name=None), key=lambda key: (key[3], *map(natural, key[:2]), key[2]))
     settings = pd.DataFrame(order, columns=[*SETTING, "family"])
@@ -110,37 +111,40 @@ def _check_once(roots: Sequence[str | Path]) -> None:
 
 
 class _Reader:
-    """Directories one after the other, families one after the other: only means over seeds are kept."""
+    """Directories one after the other, families one after the other: only means over seeds are kept.
+
+    Settings of which some directories have more evaluations or seeds than others are read once more at the end.
+    """
 
     def __init__(self, normalizers: pd.DataFrame, view: str) -> None:
         self.known, self.view = normalizers, view
-        self.settings: dict[str | Path | None, set[tuple[str, str, int]]] = {}
+        self.settings: dict[Root, set[Setting]] = {}
         self.runs: list[pd.DataFrame] = []
         self.curves: list[pd.DataFrame] = []
         self.without: list[pd.DataFrame] = []  # all curves of settings without a normalizer
-        self.taken: dict[tuple[str, str, int, str], str | Path | None] = {}
+        self.taken: dict[tuple[str, str, int, str], Root] = {}
+        self.shown = Shown(view)
         self.notes: list[str] = []
 
-    def add(self, root: str | Path | None, only: set[tuple[str, str, int]] | None = None) -> None:
+    def add(self, root: Root, only: set[Setting] | None = None) -> None:
         """Read a directory. only: these settings of it; None: all."""
-        tasks = None if only is None else sorted({task for task, _, _ in only})
-        for _, table in curves_by_family(root, _COLUMNS, tasks):
-            frame = table.to_pandas()
-            if only is not None:
-                frame = frame[_among(frame, only)]
-            if frame.empty:
-                continue
+        known = _settings_of(self.known)
+        for frame in _frames(root, only):
             self._claim(frame, root)
             self.curves.append(_thinned(mean_curves(frame)))
-            normalized = _among(frame, set(self.known[SETTING].itertuples(index=False, name=None)))
+            normalized = _among(frame, known)
             if normalized.any():
-                self.runs.append(_runs(frame[normalized], self.known, self.view))
+                runs = by_run(frame[normalized])
+                self.shown.add(runs, root)
+                self.runs.append(_runs(runs, self.known, self.view))
             if not normalized.all():
-                self.without.append(store.with_text_names(frame[~normalized]))
+                runs = by_run(frame[~normalized])
+                self.shown.add(runs, root)
+                self.without.append(store.with_text_names(runs.frame))
         if root not in self.settings and only is None:
             raise StoreError(f"{root} has no curves of today's tasks: sweep them again with `python -m taskset baseline`")
 
-    def add_baselines(self, roots: Iterable[str | Path | None]) -> None:
+    def add_baselines(self, roots: Iterable[Root]) -> None:
         """Read those of the package's baselines that have the settings of `roots`, and of no other directory."""
         wanted = set().union(*(self.settings[root] for root in roots))
         others = set().union(*(found for root, found in self.settings.items() if root not in roots), set())
@@ -151,24 +155,70 @@ class _Reader:
         """(runs, curves, normalizers, notes) of all that was added."""
         import pandas as pd
 
+        self._make_alike()
         normalizers = [self.known]
         if self.without:
             rest = pd.concat(self.without, ignore_index=True)
-            longer = scales.of_longer_runs(self.known, set(rest[SETTING].itertuples(index=False, name=None)))
-            short = _among(rest, set(longer[SETTING].itertuples(index=False, name=None)))
+            longer = scales.of_longer_runs(self.known, _settings_of(rest))
+            short = _among(rest, _settings_of(longer))
             if short.any():
                 normalizers.append(longer.drop(columns="from_horizon"))
                 self.notes.append(f"{_count(rest[short])} shorter than their baselines, by which they are normalized")
             if not short.all():
                 normalizers.append(fit(rest[~short]))
                 self.notes.append(f"{_count(rest[~short])} without baselines, normalized by the runs shown here alone")
-            self.runs.append(_runs(rest, pd.concat(normalizers[1:], ignore_index=True), self.view))
+            self.runs.append(_runs(by_run(rest), pd.concat(normalizers[1:], ignore_index=True), self.view))
         found = [
             pd.concat(map(store.with_text_names, frames), ignore_index=True) for frames in (self.runs, self.curves, normalizers)
         ]
         return found[0], found[1], found[2], self.notes
 
-    def _claim(self, frame: pd.DataFrame, root: str | Path | None) -> None:
+    def batches(self) -> list[str]:
+        """A note where directories have evaluations of unequal numbers of batches."""
+        mine, theirs = dict[str, int](), set[int]()
+        for root, there in self.settings.items():
+            if root is None or store.is_merged(root):
+                of_horizons = {horizon: [key for key in there if key[2] == horizon] for _, _, horizon in there}
+                for horizon, keys in of_horizons.items():
+                    tasks, sources, _ = zip(*keys)
+                    theirs.update(alike.batches_of_baselines(root, tasks, sources, horizon))
+            else:
+                mine |= {str(root): count for count in alike.batches_of_baselines(root, [], [], 0)}
+        return alike.batches_notes(mine, sorted(theirs)) if len(self.settings) > 1 else []
+
+    def _make_alike(self) -> None:
+        """Have the runs of each setting be of the evaluations and seeds that all its directories have."""
+        import pandas as pd
+
+        shared, notes = self.shown.alike()
+        self.notes += notes
+        if not shared:
+            return
+        settings, known, before = set(shared), _settings_of(self.known), _optimizers_of(self.curves)
+        self.curves, self.runs = (
+            [part for frame in frames if len(part := frame[~_among(frame, settings)])] for frames in (self.curves, self.runs)
+        )
+        for root, there in self.settings.items():
+            if again := there & settings & known:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", OutdatedBaselines)  # it was said when they were read first
+                    for frame in _frames(root, again):
+                        self.runs.append(_runs(by_run(self._compared(frame, shared)), self.known, self.view))
+        for i, frame in enumerate(self.without):
+            unlike = _among(frame, settings)
+            if unlike.any():
+                self.without[i] = pd.concat([frame[~unlike], self._compared(frame[unlike], shared)])
+        if lost := before - _optimizers_of(self.curves):
+            names, where = sorted({key[3] for key in lost}, key=natural), counted(len({key[:3] for key in lost}), "setting")
+            self.notes.append(f"Left out of {where}, without a run of these seeds: {cut(', '.join(names))}")
+
+    def _compared(self, frame: pd.DataFrame, shared: Mapping[Setting, Alike]) -> pd.DataFrame:
+        """The rows that are compared; the mean curves of their runs are kept, with all evaluations."""
+        frame = frame[common.of_common_seeds(frame, shared)]
+        self.curves.append(_thinned(mean_curves(frame)))
+        return frame[common.of_common_steps(frame, shared)]
+
+    def _claim(self, frame: pd.DataFrame, root: Root) -> None:
         keys = store.with_text_names(frame[[*SETTING, "optimizer"]].drop_duplicates()).itertuples(index=False, name=None)
         for key in keys:
             if self.taken.setdefault(key, root) != root:
@@ -179,21 +229,38 @@ class _Reader:
             self.settings.setdefault(root, set()).add(key[:3])
 
 
-def _among(frame: pd.DataFrame, settings: set[tuple[str, str, int]]) -> np.ndarray:
+def _frames(root: Root, only: set[Setting] | None) -> Iterator[pd.DataFrame]:
+    """The curves of a directory, family after family. only: these settings of it; None: all."""
+    tasks = None if only is None else sorted({task for task, _, _ in only})
+    for _, table in curves_by_family(root, _COLUMNS, tasks):
+        frame = table.to_pandas()
+        if only is not None:
+            frame = frame[_among(frame, only)]
+        if not frame.empty:
+            yield frame
+
+
+def _settings_of(frame: pd.DataFrame) -> set[Setting]:
+    return set(frame[SETTING].itertuples(index=False, name=None))
+
+
+def _optimizers_of(frames: Iterable[pd.DataFrame]) -> set[tuple[str, str, int, str]]:
+    """(*SETTING, optimizer) of all rows."""
+    named = (store.with_text_names(frame[[*SETTING, "optimizer"]].drop_duplicates()) for frame in frames)
+    return {row for frame in named for row in frame.itertuples(index=False, name=None)}
+
+
+def _among(frame: pd.DataFrame, settings: set[Setting]) -> np.ndarray:
     """Whether each row's setting is one of `settings`."""
     groups = frame.groupby(SETTING, observed=True)
     there = [(str(task), source, int(horizon)) in settings for task, source, horizon in groups.size().index]
     return np.array(there, bool)[groups.ngroup().to_numpy()] if there else np.zeros(len(frame), bool)
 
 
-def _runs(frame: pd.DataFrame, normalizers: pd.DataFrame, view: str) -> pd.DataFrame:
+def _runs(runs: Runs, normalizers: pd.DataFrame, view: str) -> pd.DataFrame:
     """Scores, seeds and diverged seeds of each setting and optimizer: the rows of `Results.runs`, by SETTING."""
-    chosen, key = run_scores.view(view), [*SETTING, "optimizer", "seed"]
-    frame = frame.sort_values([*key, "step"], ignore_index=True)
-    first = ~frame.duplicated(key).to_numpy()
-    starts = np.flatnonzero(first)
-    ends = np.append(starts[1:], len(frame))
-    table = frame.loc[first, [*SETTING, "optimizer"]].reset_index(drop=True)
+    chosen, (frame, starts, ends) = run_scores.view(view), runs
+    table = frame.loc[starts, [*SETTING, "optimizer"]].reset_index(drop=True)
     table["seeds"], table["diverged"] = 1, frame["diverged"].to_numpy()[ends - 1].astype(int)
     ends_of = store.with_text_names(table[SETTING]).merge(
         scales.by_setting(normalizers), left_on=SETTING, right_index=True, how="left"

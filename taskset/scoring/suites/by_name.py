@@ -99,6 +99,16 @@ def get_suite(text: str | Path, baselines: str | Path | None = None, baselines_v
     return _called(text, _all()).suite(baselines, baselines_version)
 
 
+def follows_baselines(text: object) -> bool:
+    """Whether `text` names a suite that a rule makes from baselines, whichever they are; a file's tasks and scales stay."""
+    return isinstance(newest(text, _all()), SuiteRule)
+
+
+def get_suite_beside(text: str | Path, baselines: str | Path | None) -> Suite:
+    """As `get_suite`, of a suite whose curves stand beside `baselines`: it is made from them where a rule makes it."""
+    return get_suite(text, baselines if follows_baselines(text) else None)
+
+
 find, names = get_suite, list_suites  # what they were called; until 0.3
 
 

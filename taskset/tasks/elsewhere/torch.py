@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 import torch
 
+from taskset.errors import ConfigError, shown
 from taskset.execution.runtime import keep_triton_out
 from taskset.random import seeds
 from taskset.tasks.elsewhere.vector import RawTensors, ValueAndGradients, VectorTask, bases
@@ -19,7 +20,7 @@ CHUNK = 32  # raw batches that are drawn at once
 
 
 class TorchTask(torch.nn.Module):
-    """The parameters of a task, {path: parameter}, and its loss. Made by `Task.as_torch`.
+    """The parameters of a task, {path: parameter}, and its loss, once differentiable. Made by `Task.as_torch`.
 
     Start, batches and random numbers are those of a baseline with the same seed. step: number of the next train batch. The
     parameters are parts of one vector that TensorFlow reads in place; where something else is put in their places, they are
@@ -47,7 +48,8 @@ class TorchTask(torch.nn.Module):
         """The loss of batch `step` of a split as a scalar tensor; its `backward` gives all parameters their gradients.
 
         step: None: the next one, 0, 1, ..; synthetic problems disturb their gradients as in TensorFlow.
-        Raises: UnknownName for a split, ConfigError for a step.
+        Raises: UnknownName for a split, ConfigError for a step; `backward` ConfigError with create_graph=True, as a loss has no
+        second derivatives here.
         """
         if step is None:
             step = self._next(split)
@@ -104,5 +106,11 @@ class _Loss(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, gradient):
+        # Only with create_graph=True: these gradients are constants to PyTorch, whose derivatives would silently be 0.
+        if torch.is_grad_enabled():
+            raise ConfigError(
+                f"create_graph=True for the loss of {shown(ctx.vectors.task.name)}: allowed is False, as a task of `as_torch` is "
+                "differentiable once; take second derivatives in TensorFlow, of the task's own `loss`"
+            )
         parts = (ctx.gradients * gradient).split(ctx.vectors.sizes)
         return (None, None, None, None, None, *(part.view(shape) for part, shape in zip(parts, ctx.vectors.shapes)))

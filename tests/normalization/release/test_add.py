@@ -201,6 +201,21 @@ def test_an_addition_interrupted_anywhere_is_made_up_for(sweeps, base, monkeypat
     assert check(other) == []
 
 
+def test_what_is_left_of_an_addition_is_removed_where_another_family_has_a_file_of_that_name(sweeps, base, monkeypatch, tmp_path):
+    add([sweeps[1]], base)
+    whole = contents(base)
+    other = made.write(tmp_path / "other", ["TwoD_Bowl1"])
+    with monkeypatch.context() as patch:
+        stop_at(patch, 0)
+        with pytest.raises(Stopped):
+            add([other], base)
+    left = [path for path in store.curve_files(base) if path.relative_to(base).as_posix() not in whole]
+    assert [(path.parent.name, path.stem) for path in left] == [("family=losg_tasks_family", f"{GROUP}-2")]
+    assert add([sweeps[1]], base) == (0, 0)
+    assert contents(base) == whole and check(base) == []
+    assert add([other], base) == (1, 6) and left[0].exists() and check(base) == []
+
+
 def contents(root):
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in Path(root).rglob("*") if path.is_file()}
 

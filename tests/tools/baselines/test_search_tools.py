@@ -9,7 +9,7 @@ from taskset import tabular
 from taskset.normalization.sweep import planning
 from taskset.normalization.sweep.options import SweepOptions
 from tests.normalization.known_curves import frame
-from tools.baselines import cluster_reckoning, search_methods
+from tools.baselines import cluster_reckoning, search, search_methods
 
 
 def test_schedules_by_hand():
@@ -57,3 +57,12 @@ def test_searchers_stay_within_their_budget(method):
     problem = tabular.from_curves(frame())
     found = getattr(search_methods, method)(problem.search(), 70, ["adam_lr"])
     assert 0 < found.steps <= 70 and found.trials >= 2 and found.best.optimizer.startswith("adam_lr")
+    found = getattr(search_methods, method)(problem.search(seed=0), 35, ["adam_lr"])
+    looked = [found.paid(name) for name in problem.optimizers if found.paid(name) is not None]
+    assert len(looked) == found.trials >= 1 and min(looked) >= problem.first_step  # a look at a start tells nothing
+
+
+def test_the_first_round_of_successive_halving_has_an_evaluation():
+    problem = tabular.from_curves(frame())
+    assert search.first_round(problem) == 10 > problem.horizon // search.ETA**3
+    assert tabular.successive_halving(problem.search(), search.first_round(problem), search.ETA).steps > 0
