@@ -15,9 +15,8 @@ included. Then CPU seconds of the process for each part of an outer step, nested
     rest        the estimate, the outer optimizer, the log
 
 How much of the program is the task and how much the optimizer is measured apart, afterwards in the same process: the same
-training with a rule that does nothing but w - rate g. Idle is wall-clock time in which the process used no CPU. On Linux the
-system says how much of it the process was ready to run and waited for a core. Writes the section "outer_speed" of
-docs/benchmarks.md.
+training with a rule that does nothing but w - rate g. Wall-clock time is apart: in how much of it the process waited for a core
+(Linux says that), and in how much it used no CPU otherwise. Writes the section "outer_speed" of docs/benchmarks.md.
 """
 
 import argparse
@@ -203,6 +202,11 @@ class Measured:
         """Wall-clock seconds of an outer step in which the process used no CPU."""
         return max(self.wall / self.steps - self.step, 0.0)
 
+    @property
+    def waiting(self):
+        """Those of the idle seconds in which it waited for a core; None where the system doesn't say."""
+        return None if self.waited is None else min(max(self.waited / self.steps, 0.0), self.idle)
+
     def in_first_hour(self):
         """Outer steps in the first core-hour of a training, its start included."""
         return self.first + (HOUR - sum(self.start.values())) / self.step
@@ -278,7 +282,7 @@ def summary(measured):
     """[(what, number)] of a whole training."""
     start = sum(measured.start.values())
     running = start - sum(measured.start[name] for name in ("import", "build", "compile"))
-    waited = "" if measured.waited is None else f"{1e3 * min(measured.waited / measured.steps, measured.idle):.0f}"
+    waited, idle = measured.waiting, measured.idle
     return [
         ("outer steps in a core-hour, after the start", f"{HOUR / measured.step:,.0f}"),
         ("outer steps in the first core-hour, start included", f"{measured.in_first_hour():,.0f}"),
@@ -292,8 +296,8 @@ def summary(measured):
         ("programs compiled in the start, and later", "{}, {}".format(*measured.compiled)),
         ("tasks that came in after the start", measured.drawn),
         ("wall-clock ms of an outer step", f"{1e3 * measured.wall / measured.steps:.0f}"),
-        ("idle, wall-clock ms of an outer step", f"{1e3 * measured.idle:.0f}"),
-        ("waiting for a core in it, wall-clock ms", waited),
+        ("of it waiting for a core, ms", "" if waited is None else f"{1e3 * waited:.0f}"),
+        ("of it idle, ms", f"{1e3 * (idle - (waited or 0.0)):.0f}"),
     ]
 
 
@@ -318,15 +322,16 @@ from 100 to 2,000 steps. `anchored` is trained as `anchored_wide` was, by `pes`,
 was, by `es_single`, all weights ([commands](one_run_history.md)). One process with one thread for each, {some.steps} outer steps
 after the start, which is everything until all {SETTING["slots"]} tasks have an estimate; no program was in the cache on disk. The
 task's part was measured with a rule that does nothing but w - rate g. Tracing and compiling are counted without the first run of
-a program. Programs and data of tasks that come in after these {some.steps} outer steps are in none of the numbers. Made by
-`python -m benchmarks.outer_speed`.
+a program. The numbers depend on which tasks seed 0 draws, and on how many come in later, with data that are read for the first
+time. Made by `python -m benchmarks.outer_speed`.
 
 {report.table(header, parts)}
 
 {report.table(["whole training", *(f"`{rule}`" for rule in found)], totals)}
 
-Idle is wall-clock time in which the process used no CPU. Load average at the end: {os.getloadavg()[0]:.1f}; where it is above
-the number of cores, other work has kept them, and a step takes more CPU time as well, as caches are shared.
+Waiting for a core is wall-clock time in which the process was ready to run and other work had the cores; idle is the rest of the
+time in which it used no CPU, and the waiting as well where the system doesn't tell. Load average at the end:
+{os.getloadavg()[0]:.1f}; where it is above the number of cores, a step takes more CPU time, too, as caches are shared.
 {report.conditions("tensorflow", "numpy")}."""
 
 
