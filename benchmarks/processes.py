@@ -3,6 +3,7 @@
 `result_of` and `Process` start them; the rest watches processes by their ids, in /proc: Linux only.
 """
 
+import contextlib
 import multiprocessing
 import os
 import subprocess
@@ -87,6 +88,15 @@ def cpu_seconds(pid):
     """Processor time of a process so far."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def waited_seconds():
+    """Seconds in which threads of this process were ready to run and waited for a core; None where the system doesn't say."""
+    waited = []
+    for thread in Path("/proc/self/task").glob("*/schedstat"):
+        with contextlib.suppress(OSError, IndexError):  # a thread that has just ended
+            waited.append(int(thread.read_text().split()[1]) / 1e9)
+    return sum(waited) if waited else None
 
 
 def watch(command, by="VmRSS", environment=None):
