@@ -264,7 +264,8 @@ what came out). "Assumed" choices follow from what it costs to start an operatio
 
 {modes()}
 
-{report.conditions(*programs)}."""
+Load average when this was written: {os.getloadavg()[0]:.1f}; where it is above the number of cores, caches are shared with other
+work. {report.conditions(*programs)}."""
 
 
 def main():
