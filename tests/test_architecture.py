@@ -35,7 +35,7 @@ def test_few_files_stand_at_the_top():
 
 
 def test_tests_mirror_the_packages():
-    """tests/learned/, tests/tools/ and tests/benchmarks/ have the rooms of what they are called after, tests/ itself those of `taskset`.
+    """learned/, tools/ and benchmarks/ in tests/ have the rooms of what they are called after, tests/ itself those of `taskset`.
 
     golden/ and twins/ are not tests.
     """
