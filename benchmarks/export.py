@@ -59,7 +59,7 @@ OTHER_CHOICES = (
     ("copies of an outer step", "batched, small layers", "batched, if possible", "batched, if possible"),
 )
 DRAWS = {"GPU": "by TensorFlow's own Philox operation", "CPU": "of elementary operations (`taskset.random.philox`)"}
-SITUATION = """Everything in the tables was run on a CPU. An outer step of 64 pairs and 50 steps, of one of the two optimizers
+SITUATION = """Everything below was run on a CPU. An outer step of 64 pairs and 50 steps, of one of the two optimizers
 below, was once run on an NVIDIA H100 (JAX 0.11.2, 2026-11-26) and took 6.4 ms ([one
 run](one_run_history.md#an-outer-step-on-a-gpu), where the optimizer is not named)."""
 RUNNER = Path(__file__).with_name("run_stablehlo.py")
@@ -264,7 +264,8 @@ what came out). "Assumed" choices follow from what it costs to start an operatio
 
 {modes()}
 
-{report.conditions(*programs)}."""
+Load average when this was written: {os.getloadavg()[0]:.1f}; where it is above the number of cores, caches are shared with other
+work. {report.conditions(*programs)}."""
 
 
 def main():

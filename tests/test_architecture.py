@@ -35,13 +35,13 @@ def test_few_files_stand_at_the_top():
 
 
 def test_tests_mirror_the_packages():
-    """tests/learned/ and tests/tools/ have the rooms of `learned` and `tools`, tests/ itself those of `taskset`.
+    """learned/, tools/ and benchmarks/ in tests/ have the rooms of what they are called after, tests/ itself those of `taskset`.
 
     golden/ and twins/ are not tests.
     """
     tests = import_plan.ROOT / "tests"
     folders = {path.parent.relative_to(tests) for path in tests.rglob("test_*.py")} - {Path(), Path("learned")}
-    rooms = [folder if folder.parts[0] in ("learned", "tools") else "taskset" / folder for folder in folders]
+    rooms = [folder if folder.parts[0] in ("learned", "tools", "benchmarks") else "taskset" / folder for folder in folders]
     assert [str(room) for room in rooms if not (import_plan.ROOT / room).is_dir()] == []
 
 

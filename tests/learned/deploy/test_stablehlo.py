@@ -137,3 +137,15 @@ def test_the_section_tells_what_is_measured_and_what_is_assumed(entries):
     modes = {line.split(" | ")[0].strip("| "): line for line in export.modes().splitlines()}
     assert "`graph_loop`, measured | `xla_loop`, assumed | `xla_loop`, assumed" in modes["Convolutions 16-32-32"]
     assert "`xla_loop`, measured | `xla_loop`, assumed" in modes["LSTM 64"]
+
+
+def test_whole_outer_steps_are_told_in_milliseconds(entries):
+    name = "outer_digits_mlp32_bs128_mlp_pes"
+    programs = [{**entry, "tensorflow_cpu_s": 1.5} for entry in entries]
+    (outer,) = [entry for entry in entries if entry["name"] == name]
+    said = export._whole_steps({"programs": programs}, {name: {"cpu_s": 0.25}})
+    assert said.startswith(
+        f"A whole outer step of `mlp`, {outer['copies'] // 2} pairs and {outer['steps']} steps, took 250 ms under"
+    )
+    assert "1,500 under TensorFlow" in said
+    assert export._whole_steps({"programs": programs}, {}) == ""
