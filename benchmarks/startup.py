@@ -1,7 +1,7 @@
 """How long the commands and functions take that should be at once: `python -m benchmarks.startup [--root DIR] [--publish]`.
 
-Each line is measured in fresh processes: medians of wall-clock and of processor time, and the most memory that any of them had.
-Goals are wall-clock, and 3 GB.
+Each line is measured in fresh processes: medians of wall-clock and of processor time, and, of functions, the most
+memory that a process had. Goals are wall-clock, and 3 GB of memory.
 """
 
 import argparse

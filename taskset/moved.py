@@ -21,6 +21,7 @@ PUBLIC = {
     "learned.pretrained": "learned.deploy.pretrained",
 }
 MOVED = {
+    "taskset.cli.matching": "taskset.cli.optimizer_patterns",
     "taskset.canonical": "taskset.execution.canonical",
     "taskset.compile_cache": "taskset.execution.compile_cache",
     "taskset.compiled": "taskset.execution.program",

@@ -291,10 +291,16 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
                 f"{self._learned.name} reads the train loss: call optimizer.scale_loss(loss) before the gradients are applied; "
                 "under mixed_float16 Keras scales it elsewhere: use mixed_bfloat16"
             )
-        if self.reads_loss and not _is_of_this_step(loss):
+        if self.reads_loss and tf.is_symbolic_tensor(loss) == tf.executing_eagerly():
+            # A compiled step would keep a loss from outside as a constant; outside, one of a compiled function has no value.
+            given = (
+                "inside a compiled function, and apply outside"
+                if tf.executing_eagerly()
+                else "outside the compiled function of apply"
+            )
             raise MissingLoss(
-                f"{self._learned.name} reads the train loss of each step, and was given one outside the compiled function that "
-                "calls apply: call optimizer.scale_loss(loss) inside it"
+                f"{self._learned.name} reads the train loss of each step, and scale_loss was called {given}: call "
+                "optimizer.scale_loss(loss) where apply is called"
             )
         if self.reads_validation_loss and not self._validated:
             raise ConfigError(
@@ -386,11 +392,6 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
 def _is_called(path, glob):
     """Whether a variable has this path, or one that the glob takes; a path itself may have brackets."""
     return path == glob or fnmatch.fnmatchcase(path, glob)
-
-
-def _is_of_this_step(loss):
-    """Whether a loss was computed where `apply` is called; a compiled step would keep one from outside as a constant."""
-    return tf.is_symbolic_tensor(loss) != tf.executing_eagerly()
 
 
 class _Box:

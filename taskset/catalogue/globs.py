@@ -42,7 +42,7 @@ def is_glob(pattern: str) -> bool:
 
 
 def no_match(pattern: str | None, nothing: str = "no task") -> str:
-    """The error message for a glob that matches no task; where other things might match, too, "nothing matches .."."""
+    """The error message for a glob without a match. nothing: how it begins, such as "nothing" where optimizers count as well."""
     whole = cut(str(pattern))
     head = whole.rpartition("_seed")[0] or whole.strip("*?")
     near = nearest(head, families(), 1)

@@ -26,11 +26,12 @@ _TEXTS, _KINDS = (dict.fromkeys(("family", "task", "source"), kind) for kind in 
 
 
 def prepare(roots):
-    """`of_root` of several roots, None for the package's, together. They must have different settings."""
+    """`of_root` of several roots, None for the package's, together. Raises `StoreError` where two have the same setting."""
     parts = [of_root(root) for root in roots]
     means, runs = (pd.concat([frame.astype(_TEXTS) for frame in frames], ignore_index=True) for frames in zip(*parts))
-    if runs.duplicated([*SETTING, "rate", "seed"]).any():
-        raise StoreError("two roots have the same runs: pass one of them")
+    each = pd.concat([part[1].astype(_TEXTS)[SETTING].drop_duplicates() for part in parts])
+    if (twice := each[each.duplicated()]).size:
+        raise StoreError(f"{twice['task'].iloc[0]} is in two of the baselines: give another --root")
     return means.astype(_KINDS), runs.astype(_KINDS)
 
 

@@ -87,7 +87,8 @@ class Shown:
             unequal_steps = len(grids) > 1 and self.view != "end"  # the last step is common
             unequal_seeds = common not in (every, set())
             if unequal_steps or unequal_seeds:
-                found[setting] = Alike(_common_steps(setting, grids), tuple(sorted(common or every)))
+                steps = _common_steps(setting, grids) if unequal_steps else tuple(sorted(set[int]().union(*grids)))
+                found[setting] = Alike(steps, tuple(sorted(common or every)))
                 fewer_steps, fewer_seeds = fewer_steps + unequal_steps, fewer_seeds + unequal_seeds
         notes = [
             (fewer_steps, "over the evaluations that all their runs have: some have more, which curves show"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -174,9 +176,12 @@ class _Reader:
         return found[0], found[1], found[2], self.notes
 
     def batches(self) -> list[str]:
-        """A note where directories have evaluations of unequal numbers of batches."""
+        """A note where directories have evaluations of unequal numbers of batches in the settings that several of them have."""
         mine, theirs = dict[str, int](), set[int]()
-        for root, there in self.settings.items():
+        number = Counter(itertools.chain(*self.settings.values()))
+        for root, found in self.settings.items():
+            if not (there := {setting for setting in found if number[setting] > 1}):
+                continue
             if root is None or store.is_merged(root):
                 of_horizons = {horizon: [key for key in there if key[2] == horizon] for _, _, horizon in there}
                 for horizon, keys in of_horizons.items():
@@ -184,7 +189,7 @@ class _Reader:
                     theirs.update(alike.batches_of_baselines(root, tasks, sources, horizon))
             else:
                 mine |= {str(root): count for count in alike.batches_of_baselines(root, [], [], 0)}
-        return alike.batches_notes(mine, sorted(theirs)) if len(self.settings) > 1 else []
+        return alike.batches_notes(mine, sorted(theirs))
 
     def _make_alike(self) -> None:
         """Have the runs of each setting be of the evaluations and seeds that all its directories have."""

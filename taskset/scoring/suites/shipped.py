@@ -57,4 +57,6 @@ class Shipped(Named):
 def refuse_baselines(what: object, baselines: object, baselines_version: object) -> None:
     """Raise `ConfigError` where baselines, or a version of them, are named for a suite with scales of its own."""
     if baselines is not None or baselines_version is not None:
-        raise ConfigError(f"baselines with {what}: allowed with the name of a rule only; this suite has its scales in it")
+        raise ConfigError(
+            f"baselines with {what}: allowed with the name of a rule only; scales of other suites are in their files"
+        )

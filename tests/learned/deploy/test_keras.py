@@ -211,13 +211,21 @@ def test_a_loss_is_that_of_its_step():
         optimizer.apply([ones], [variable])
 
     optimizer.scale_loss(tf.constant(1.0))
-    with pytest.raises(ValueError, match="call optimizer.scale_loss.loss. inside it"):
+    with pytest.raises(ValueError, match="was called outside the compiled function of apply: call"):
         step()
     with pytest.raises(ValueError, match="reads the train loss: call"):
         step()
     step(tf.constant(2.0))
     assert int(optimizer.iterations) == 1
     with pytest.raises(ValueError, match="reads the train loss"):
+        optimizer.apply([ones], [variable])
+
+    @tf.function
+    def loss_of_a_batch():
+        return optimizer.scale_loss(tf.constant(1.0))
+
+    loss_of_a_batch()
+    with pytest.raises(ValueError, match="was called inside a compiled function, and apply outside: call"):
         optimizer.apply([ones], [variable])
 
 

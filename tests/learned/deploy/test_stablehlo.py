@@ -112,6 +112,7 @@ def test_the_outer_step_is_that_of_the_estimator(directory, digits):
         np.testing.assert_allclose(found["inner"]["params"][path], w, atol=1e-4)
 
 
+@pytest.mark.elsewhere
 def test_jax_computes_the_same(directory, entries, tmp_path):
     if not importlib.util.find_spec("jax"):
         pytest.skip("JAX is not installed: pip install '.[bench]'")
