@@ -21,8 +21,8 @@ PUBLIC = {
     "learned.pretrained": "learned.deploy.pretrained",
 }
 MOVED = {
-    "taskset.cli.matching": "taskset.cli.optimizer_patterns",
     "taskset.canonical": "taskset.execution.canonical",
+    "taskset.cli.matching": "taskset.cli.optimizer_patterns",
     "taskset.compile_cache": "taskset.execution.compile_cache",
     "taskset.compiled": "taskset.execution.program",
     "taskset.copies": "taskset.execution.copies",

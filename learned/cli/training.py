@@ -202,14 +202,14 @@ def _run(trainer, outer_steps, hours, save_every, keep_every):
         f"outer step {trainer.step} of {outer_steps or f'{hours} hours'}",
         markup=False,
     )
-    with _progress(trainer.step, outer_steps) as report:
+    before = trainer.step
+    with _progress(before, outer_steps) as report:
         if outer_steps is not None:
             trainer.train(outer_steps, save_every, keep_every, report)
         else:
-            before = trainer.step
             trainer.train_for(hours, save_every, keep_every, report)
-            spent = trainer.plan.seconds / 3600
     if hours is not None and trainer.step == before:
+        spent = trainer.plan.seconds / 3600
         out.print(f"nothing left to train: {spent:.3g} of {hours:g} hours are over; give more --hours", markup=False)
 
 

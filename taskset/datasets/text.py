@@ -1,5 +1,4 @@
-"""Text for classification and for language models: random windows of encoded documents
-(drawn by `taskset.datasets.corpus`).
+"""Text for classification and for language models: random windows of encoded documents (`corpus` draws them).
 
 All sets have a real train and a real test split, so valid_inner and valid_outer are cut off the front of train
 (`taskset.datasets.splits`).

@@ -13,10 +13,10 @@ from taskset.tasks.base import Model
 
 def made_degrees(pixels: int, hidden_units: Sequence[int]) -> list[Degrees]:
     """(in_degrees, out_degrees) of each layer: a unit of degree m sees the first m pixels at most (section 4.1).
-    `autoregressive.mask` makes the masks from them.
 
     The paper draws the degrees of hidden units at random from 1 .. pixels - 1; here they are spread evenly, so that a config
-    needs no further seed, and pixels stand in their order, which the permutations between layers change.
+    needs no further seed, and pixels stand in their order, which the permutations between layers change. Masks are
+    made of degrees by `autoregressive.mask`.
     """
     hidden = [np.linspace(1, max(1, pixels - 1), n).round().astype(int) for n in hidden_units]
     units: list[np.ndarray] = [np.arange(1, pixels + 1), *hidden]

@@ -10,6 +10,7 @@ from learned.outer_training import checkpoint
 from learned.outer_training import trainer as outer
 from learned.outer_training.options import Options
 from learned.outer_training.task_pool import Result
+from learned.outer_training.workers import Workers
 from taskset import catalogue
 from taskset.scoring.suites.suite import Entry, Suite
 
@@ -50,6 +51,16 @@ def check_equal(one, other):
     for name, array in arrays_a.items():
         np.testing.assert_array_equal(array, arrays_b[name], err_msg=name)
     assert (one / outer.LOG).read_text() == (other / outer.LOG).read_text()
+
+
+def check_workers(directory, pool, begun, steps):
+    """Two workers that begin a training, which one process ends, give what one process gives. begun, steps: outer steps."""
+    chosen, whole = pool.options, pool.suite
+    trainer(directory / "a", whole, chosen, fresh(pool)).train(steps)
+    with Workers(2, whole, chosen) as workers:
+        trainer(directory / "b", whole, chosen, workers).train(begun)
+    trainer(directory / "b", whole, chosen, fresh(pool)).train(steps)
+    check_equal(directory / "a", directory / "b")
 
 
 class MadeUpPlaces:

@@ -1,7 +1,4 @@
-"""The baselines of data/ and data-extra/ in tables and pictures.
-
-python -m tools.baselines.page --out DIR, or --publish for those of docs/
-"""
+"""The baselines of data/ and data-extra/ in tables and pictures: `python -m tools.baselines.page (--out DIR | --publish)`."""
 
 import argparse
 import textwrap
@@ -22,25 +19,25 @@ from tools.baselines.pictures import FEW, MANY, SETTING, SPLIT, counts, keys, sh
 
 ADAM_RATES = adam_rates()
 RATE = dict(zip(ADAM_RATES, LOG10_LEARNING_RATES))
-_TEXTS, _KINDS = (dict.fromkeys(("family", "task", "source"), kind) for kind in ("str", "category"))
 
 
 def prepare(roots):
-    """`of_root` of several roots, None for the package's, together. Raises `StoreError` where two have the same setting."""
-    parts = [of_root(root) for root in roots]
-    means, runs = (pd.concat([frame.astype(_TEXTS) for frame in frames], ignore_index=True) for frames in zip(*parts))
-    each = pd.concat([part[1].astype(_TEXTS)[SETTING].drop_duplicates() for part in parts])
-    if (twice := each[each.duplicated()]).size:
-        raise StoreError(f"{twice['task'].iloc[0]} is in two of the baselines: give another --root")
-    return means.astype(_KINDS), runs.astype(_KINDS)
-
-
-def of_root(root):
     """(mean curves over seeds with columns `normalized`, `rate`, `best_rate`; runs with `diverged` and `rate`) of Adam's rates.
 
-    Settings (task, source, horizon) without a normalizer are left out of the curves, not of the runs. Read family by family: all
-    curves at once take gigabytes.
+    roots: of baselines; None: the package's. Settings (task, source, horizon) without a normalizer are left out of the curves,
+    not of the runs. Read family by family: all curves at once take gigabytes. Raises `StoreError` where two roots have a setting.
     """
+    parts = [part for root in roots for part in _of_root(root)]
+    settings = pd.concat([runs[SETTING].drop_duplicates() for _, runs in parts])
+    if (twice := settings[settings.duplicated()]).size:
+        raise StoreError(f"{twice['task'].iloc[0]} is in two of the baselines: give another --root")
+    means, runs = (pd.concat(frames, ignore_index=True) for frames in zip(*parts))
+    kinds = dict.fromkeys(("family", "task", "source"), "category")
+    return means.astype(kinds), runs.astype(kinds)
+
+
+def _of_root(root):
+    """The two frames of `prepare` of each family of a root."""
     normalizers = load_normalizers(root)
     normalizers = normalizers[normalizers["normalizable"] & (normalizers["split"] == SPLIT)]
     normalizers = normalizers.assign(best_rate=normalizers["best_optimizer"].map(RATE))
@@ -48,13 +45,11 @@ def of_root(root):
     families = sorted({r.family for r in swept if not changes.outdated(r.task, r.source, r.taskset_version)})
     if not families:
         raise StoreError("no task has curves of Adam's learning rates: pass --root")
-    parts = [_of_family(root, family, normalizers) for family in families]
-    means, runs = (pd.concat(frames, ignore_index=True) for frames in zip(*parts))
-    return means.astype(_KINDS), runs.astype(_KINDS)
+    return [_of_family(root, family, normalizers) for family in families]
 
 
 def _of_family(root, family, normalizers):
-    """As `prepare`, of one family."""
+    """The two frames of `prepare` of one family."""
     columns = [*SETTING, "optimizer", "seed", "step", *SPLITS, "diverged"]
     curves = load_curves(family=family, optimizer=ADAM_RATES, root=root, columns=columns)
     runs = curves.groupby([*SETTING, "optimizer", "seed"], observed=True)["diverged"].max().reset_index()

@@ -8,10 +8,9 @@ from learned.estimators import base
 from learned.outer_training.options import Options
 from learned.outer_training.task_pool import TaskPool, completed
 from learned.outer_training.trainer import of_groups
-from learned.outer_training.workers import Workers
 from taskset.errors import ConfigError
 from tests.learned.problems import multiplicative_problem
-from tests.learned.trainings import NAMES, check_equal, fresh, options, suite, trainer
+from tests.learned.trainings import NAMES, check_workers, options, suite, trainer
 
 
 def drawn(rng, n):
@@ -52,13 +51,7 @@ def test_the_mean_over_groups_is_the_estimate_of_all_pairs(name, differences):
 
 
 def test_workers_with_a_group_each_give_what_one_process_gives(tmp_path):
-    chosen, whole = options(groups=2, slots=2), suite(NAMES[1:])
-    pool = TaskPool(whole, chosen)
-    trainer(tmp_path / "a", whole, chosen, fresh(pool)).train(12)
-    with Workers(2, whole, chosen) as workers:
-        trainer(tmp_path / "b", whole, chosen, workers).train(7)
-    trainer(tmp_path / "b", whole, chosen, fresh(pool)).train(12)
-    check_equal(tmp_path / "a", tmp_path / "b")
+    check_workers(tmp_path, TaskPool(suite(NAMES[1:]), options(groups=2, slots=2)), begun=7, steps=12)
 
 
 def test_groups_of_a_slot_draw_the_same_tasks_together(tmp_path):

@@ -18,7 +18,7 @@ from learned.outer_training.task_pool import Result, TaskPool
 from learned.outer_training.workers import Workers
 from taskset.errors import ConfigError, StoreError, TasksetError
 from taskset.scoring.suites.suite import from_json
-from tests.learned.trainings import NAMES, arrays_of, check_equal, fresh, opened, options, suite, trainer
+from tests.learned.trainings import NAMES, arrays_of, check_equal, check_workers, fresh, opened, options, suite, trainer
 
 # Mathematics of the outer step.
 
@@ -143,25 +143,14 @@ def pool_of_seed(pool, options):
 
 
 def test_workers_give_what_one_process_gives(tmp_path, pes_pool):
-    chosen, whole = pes_pool.options, pes_pool.suite
-    trainer(tmp_path / "a", whole, chosen, fresh(pes_pool)).train(6)
-    with Workers(2, whole, chosen) as workers:
-        trainer(tmp_path / "b", whole, chosen, workers).train(3)
-    trainer(tmp_path / "b", whole, chosen, fresh(pes_pool)).train(6)
-    check_equal(tmp_path / "a", tmp_path / "b")
+    check_workers(tmp_path, pes_pool, begun=3, steps=6)
 
 
 def test_workers_give_what_one_process_gives_with_every_option_that_draws(tmp_path):
     """Rescaled parameters, resumed episodes, differences over their RMS, and tasks that share one compiled program."""
     names = ("Tiny_mlp_mnist_bs32_start1.0", "Tiny_mlp_fashion_mnist_bs32_start1.0", *NAMES[1:])
-    whole, drawing = suite(names), {"augment": "mixed", "late_restarts": 0.8, "differences": "rms", "lengths": "log_uniform:5:40"}
-    chosen = options(estimator="es_single", **drawing)
-    pool = TaskPool(whole, chosen)
-    trainer(tmp_path / "a", whole, chosen, fresh(pool)).train(10)
-    with Workers(2, whole, chosen) as workers:
-        trainer(tmp_path / "b", whole, chosen, workers).train(6)
-    trainer(tmp_path / "b", whole, chosen, fresh(pool)).train(10)
-    check_equal(tmp_path / "a", tmp_path / "b")
+    drawing = {"augment": "mixed", "late_restarts": 0.8, "differences": "rms", "lengths": "log_uniform:5:40"}
+    check_workers(tmp_path, TaskPool(suite(names), options(estimator="es_single", **drawing)), begun=6, steps=10)
     assert any("|scale|" in name for name in arrays_of(tmp_path / "a")[1])
 
 
