@@ -41,8 +41,8 @@ BASE: dict[str, Any] = {
 }  # fmt: skip
 RULE: dict[str, Any] = {"rate": 0.03, "level": "linear", "scaled": True, "length": -0.5}
 NADAM: dict[str, Any] = {"optimizer": "anchored"}
-ABSOLUTE, WIDE = "anchored_muon_absolute", "anchored_muon_32"
-WIDE_HIDDEN = 32
+ABSOLUTE, WIDE, NARROW = "anchored_muon_absolute", "anchored_muon_32", "anchored_muon_8"
+HIDDEN = {WIDE: 32, NARROW: 8}  # units of the controller; those of `anchored_muon`: 16
 SAVE_EVERY, MEMORY_MIB = 25, 3000
 KEEP_AT = (1.5, 3.0)  # minutes
 MOST_MILLISECONDS, PER_FAMILY = 0.3, 2  # of the judged tasks of the package
@@ -56,11 +56,15 @@ TITLES = {
 
 @dataclass(frozen=True)
 class Variant:
-    """What differs from BASE, in words and as options of `learned.Options`; after: the variant at whose half it goes on."""
+    """What differs from BASE, in words and as options of `learned.Options`.
+
+    after: the variant at whose half it goes on; rule: what differs from RULE, by which it starts.
+    """
 
     says: str
     options: dict[str, Any] = field(default_factory=dict)
     after: str = ""
+    rule: dict[str, Any] = field(default_factory=dict)
 
 
 VARIANTS = {
@@ -69,8 +73,10 @@ VARIANTS = {
     "nadam": Variant("NAdam's direction", NADAM),
     "one_phase": Variant("NAdam's direction, and a network that changes it", NADAM | {"trained": ["*"]}),
     "two_phases": Variant("the same in the second half of the time only", NADAM | {"trained": ["*"]}, "nadam"),
+    "normalized": Variant("NAdam's direction over its RMS in the tensor", NADAM, rule={"normalised": True}),
     "plain": Variant("`mlp`, which no rule anchors", {"optimizer": "mlp", "trained": ["*"]}),
     "absolute": Variant("time in steps, the planned number unknown", {"optimizer": ABSOLUTE}),
+    "narrow": Variant("8 hidden units, not 16", {"optimizer": NARROW}),
     "wide": Variant("32 hidden units, not 16", {"optimizer": WIDE}),
     "pes": Variant("pes", {"estimator": "pes"}),
     "rms": Variant("differences over their RMS", {"differences": "rms"}),
@@ -86,7 +92,7 @@ VARIANTS = {
 
 
 def register():
-    """Register the two rules that differ from `anchored_muon`."""
+    """Register the three rules that differ from `anchored_muon`."""
     from learned import register_optimizer
     from learned.optimizers import network, tensorwise
     from learned.optimizers.anchored_muon import anchored_muon
@@ -99,24 +105,43 @@ def register():
 
         return dataclasses.replace(usual, name=ABSOLUTE, update=update, alone=None)
 
-    def wide():
-        last = {path: ((WIDE_HIDDEN, *shape[1:]), draw) for path, (shape, draw) in usual.weights.items() if path.endswith("1/w")}
-        first = network.linear_weights("controller/linear_0", tensorwise.READ + 1, WIDE_HIDDEN)
-        return dataclasses.replace(usual, name=WIDE, weights=usual.weights | first | last)
+    def of_width(name):
+        last = {path: ((HIDDEN[name], *shape[1:]), draw) for path, (shape, draw) in usual.weights.items() if path.endswith("1/w")}
+        first = network.linear_weights("controller/linear_0", tensorwise.READ + 1, HIDDEN[name])
+        return lambda: dataclasses.replace(usual, name=name, weights=usual.weights | first | last)
 
-    for name, made in ((ABSOLUTE, absolute), (WIDE, wide)):
+    for name, made in ((ABSOLUTE, absolute), (WIDE, of_width(WIDE)), (NARROW, of_width(NARROW))):
         register_optimizer(name)(made)
 
 
-def by_hand(optimizer):
-    """Weights with which a rule is the hand-designed one; None for a rule that has no such weights."""
+def merged(theta, count):
+    """theta with the first `count` units of the controller's hidden layer, the last of them the sum of that and the next.
+
+    For units that are linear where they are used and change the outputs in the same sense, as those of the last two fractions
+    of a run do in a schedule that falls to its end: the sum of both is what the one unit gives.
+    """
+    first, bias, last = (theta[f"controller/{path}"] for path in ("linear_0/w", "linear_0/b", "linear_1/w"))
+    outputs = last[count - 1 : count + 1, 0]
+    shares = outputs / outputs.sum()
+    found = {"linear_0/w": first[:, :count].copy(), "linear_0/b": bias[:count].copy(), "linear_1/w": last[:count].copy()}
+    found["linear_0/w"][:, -1] = first[:, count - 1 : count + 1] @ shares
+    found["linear_0/b"][-1] = bias[count - 1 : count + 1] @ shares
+    found["linear_1/w"][-1, 0] = outputs.sum()
+    return theta | {f"controller/{path}": w for path, w in found.items()}
+
+
+def by_hand(optimizer, differs=None):
+    """Weights with which a rule is the hand-designed one; None for a rule that has no such weights.
+
+    differs: what differs from RULE.
+    """
     from learned import optimizers
     from learned.optimizers import anchored_starts
     from tools.weights.anchored_muon_start import taken_over
 
     if optimizer == "mlp":
         return None
-    made = anchored_starts.scheduled(**RULE)
+    made = anchored_starts.scheduled(**{**RULE, **(differs or {})})
     if optimizer == "anchored":
         return made
     found, rule = taken_over(made), optimizers.get(optimizer)
@@ -125,7 +150,7 @@ def by_hand(optimizer):
         for path, w in found.items():
             whole[path][tuple(slice(n) for n in w.shape)] = w
         return whole
-    return found
+    return merged(found, HIDDEN[NARROW]) if optimizer == NARROW else found
 
 
 def start_of(name, out):
@@ -140,7 +165,7 @@ def start_of(name, out):
         return start_weights.read(pretrained.find("anchored_controller"), optimizers.get(optimizer))
     if variant.after:
         return start_weights.read(out / variant.after / f"weights_{KEEP_AT[-1]:g}.npz", optimizers.get(optimizer))
-    return by_hand(optimizer)
+    return by_hand(optimizer, variant.rule)
 
 
 def compile_beforehand(suite, options, weights):
