@@ -160,7 +160,7 @@ def train(
         learning_rate=learning_rate, warm_up=warm_up, weight_decay=weight_decay, schedule=schedule,
         schedule_steps=schedule_steps or (schedule == "cosine" and outer_steps) or 0,
         clip=clip, clipping=clipping, augment=augment,
-        trained=list(trained or ["*"]), start=checkpoint.digest(weights) if weights else "",
+        trained=list(trained or ["*"]),
     )  # fmt: skip
     chosen = by_name.get_suite(tasks, baselines)
     options.check(chosen)

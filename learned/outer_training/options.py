@@ -44,8 +44,8 @@ class Options:
     learning_rate, warm_up, weight_decay: of AdamW; the rate grows linearly over the first `warm_up` outer steps.
     schedule: then it is "constant", or falls by "cosine" to a tenth until outer step `schedule_steps`; 0: until the end of the
     hours that the trainer is given. clip: the bound of the gradient's entries, or of its norm, as `clipping` says.
-    trained: globs of the weights that are trained; start: a digest of the weights that it starts from, "" for those that follow
-    from the seed (`learned.outer_training.start_weights`).
+    trained: globs of the weights that are trained; start: a digest of the weights that it starts from, which `open_trainer`
+    fills in, "" for those that follow from the seed (`learned.outer_training.start_weights`).
     augment: rescaling of the tasks' parameters (`learned.unrolling.rescaling`): none, global, tensor, parameter or mixed.
     """
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from learned import optimizers, registry
-from learned.outer_training import objectives
+from learned.outer_training import checkpoint, objectives, start_weights
 from learned.outer_training.estimator_cache import MEMORY_MIB
 from learned.outer_training.options import Options
 from learned.outer_training.resuming import LATEST, kept_places
@@ -41,7 +42,7 @@ def open_trainer(
     modules: Sequence[str] = (),
     memory: int = MEMORY_MIB,
     strategy: tf.distribute.Strategy | None = None,
-    start: Arrays | None = None,
+    start: Arrays | PathLike | None = None,
     engine: Engine = LOCAL,
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[Trainer]:
@@ -52,13 +53,14 @@ def open_trainer(
     or on a cluster one per core, at most one per place. engine: what starts them (`taskset.jobs.engines`).
     modules: those that register tasks, optimizers, estimators or objectives outside the package (module names or .py files);
     worker processes import them. memory: MiB that a process may have for itself, see `learned.outer_training.estimator_cache`.
-    strategy: of `learned.unrolling.distributed`, in this process alone. start: weights to start from
-    (`start_weights.read`), whose digest the options have; None: the optimizer's initial ones. clock: seconds, by which
-    `Trainer.train_for` counts its hours.
+    strategy: of `learned.unrolling.distributed.strategy`, in this process alone. start: weights to start from, {path: array}, or
+    the file of a checkpoint (`learned.pretrained.find("muon_whole")` is one); None: the optimizer's initial ones. The options
+    get their digest. clock: seconds, by which `Trainer.train_for` counts its hours.
 
     Raises `StoreError` where another process trains in the directory.
     """
     chosen = _checked(suite, options, workers, memory)
+    options, weights = _starting_from(start, options)
     device, count = "cpu", min(engine.workers(workers, 1), workers or options.slots * options.groups)
     if strategy is not None:
         from learned.unrolling import distributed
@@ -77,15 +79,15 @@ def open_trainer(
         if engine.alone(count):
             from learned.outer_training.task_pool import TaskPool
 
-            pool: Pool = TaskPool(chosen, options, data_dir, strategy, memory, start)
+            pool: Pool = TaskPool(chosen, options, data_dir, strategy, memory, weights)
         else:
             from learned.outer_training.workers import Workers
 
             named = [*modules, registry.PACKAGE]
             pool = stack.enter_context(
-                Workers(count, chosen, options, data_dir, named, memory, lambda: kept_places(directory), start, engine)
+                Workers(count, chosen, options, data_dir, named, memory, lambda: kept_places(directory), weights, engine)
             )
-        yield Trainer(directory, chosen, options, pool, optimizers.get(options.optimizer), device, clock, start)
+        yield Trainer(directory, chosen, options, pool, optimizers.get(options.optimizer), device, clock, weights)
 
 
 def _checked(suite: Suite | str | Path, options: Options, workers: int | None, memory: int) -> Suite:
@@ -97,6 +99,15 @@ def _checked(suite: Suite | str | Path, options: Options, workers: int | None, m
     for name, value in (("workers", 1 if workers is None else workers), ("memory", memory)):
         whole_number(name, value)
     return chosen
+
+
+def _starting_from(start: Arrays | PathLike | None, options: Options) -> tuple[Options, Arrays | None]:
+    """(the options with the digest of the weights that a training starts from, these weights)."""
+    if start is None:
+        return options, None
+    optimizer = optimizers.get(options.optimizer)
+    weights = start_weights.of_arrays(start, optimizer) if isinstance(start, dict) else start_weights.read(start, optimizer)
+    return dataclasses.replace(options, start=options.start or checkpoint.digest(weights)), weights
 
 
 def _check_objective(name: str, suite: Suite, data_dir: str | None) -> None:

@@ -36,6 +36,17 @@ def of_checkpoint(found: Checkpoint, optimizer: LearnedOptimizer) -> Arrays:
     return {name: np.asarray(found.theta[name], np.float32) for name in optimizer.shapes}
 
 
+def of_arrays(weights: Arrays, optimizer: LearnedOptimizer) -> Arrays:
+    """Weights {path: array} as a start for `optimizer`. Raises `ConfigError` where paths or shapes are not its own."""
+    shapes = {path: np.shape(weight) for path, weight in weights.items()}
+    if wrong := sorted(path for path in {*shapes, *optimizer.shapes} if shapes.get(path) != optimizer.shapes.get(path)):
+        raise ConfigError(
+            f"start: weight {shown(wrong[0])} has shape {shapes.get(wrong[0], 'none')}; allowed for {optimizer.name} is "
+            f"{optimizer.shapes.get(wrong[0], 'no such weight')}"
+        )
+    return {path: np.asarray(weights[path], np.float32) for path in optimizer.shapes}
+
+
 def repeats(found: Checkpoint, seed: int) -> bool:
     """Whether the weights of a checkpoint were trained with this seed, so that its draws would come again."""
     options = found.meta.get("options")

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 from typer.testing import CliRunner
 
+import learned
 from learned import estimators, optimizers
 from learned.cli.main import app
 from learned.deploy import pretrained
@@ -62,6 +63,23 @@ def test_a_phase_moves_what_it_trains_and_resumes_bit_for_bit(tmp_path, pool):
     check_equal(tmp_path / "a", tmp_path / "b")
     meta, arrays = arrays_of(tmp_path / "a")
     assert arrays[f"theta/{FROZEN}"] == START[FROZEN] and set(meta["shapes"]) == set(ADAM.shapes)
+
+
+def test_a_training_is_given_weights_or_a_checkpoint_alike(tmp_path):
+    """The options get the digest of either; what is no start of this optimizer is refused before anything is written."""
+    whole, chosen = suite(NAMES[1:2]), options(slots=1, tasks_per_step=1)
+    moved = learned.train(whole, chosen, tmp_path / "first", 1, start={path: float(weight) for path, weight in START.items()})
+    assert arrays_of(tmp_path / "first")[0]["options"]["start"] == checkpoint.digest(START) and chosen.start == ""
+    for name, start in (("a", tmp_path / "first" / "checkpoint.npz"), ("b", moved)):
+        learned.train(whole, chosen, tmp_path / name, 1, start=start)
+    check_equal(tmp_path / "a", tmp_path / "b")
+    for start, says in (
+        (moved | {"more": np.zeros(2)}, "weight 'more' has shape"),
+        (pretrained.find("mlp_pes"), "has weights of mlp"),
+    ):
+        with pytest.raises(ConfigError, match=says):
+            learned.train(whole, chosen, tmp_path / "c", 1, start=start)
+    assert not (tmp_path / "c").exists()
 
 
 def test_what_is_not_allowed_is_one_line(tmp_path, pool):
