@@ -151,7 +151,7 @@ def train(
     use_threads(1)  # before a user's module starts TensorFlow
     plugins.load(modules or [])
     _check_end(outer_steps, hours)
-    weights = _started_from(start, optimizer, output, seed) if start else None
+    begun = _started_from(start, optimizer, output, seed) if start else None
     options = Options(
         optimizer, estimator=estimator, objective=objective, seed=seed, pairs=pairs, steps=steps, sigma=sigma,
         differences=differences, first_lengths=first_lengths, lengths=lengths, late_restarts=late_restarts,
@@ -174,7 +174,7 @@ def train(
         trainer = stack.enter_context(
             session.open_trainer(
                 chosen, options, output, workers=workers, data_dir=data_dir, modules=modules or [], memory=memory,
-                strategy=spread, start=weights, engine=opened,
+                strategy=spread, start=begun, engine=opened,
             )
         )  # fmt: skip
         _run(trainer, outer_steps, hours, save_every, keep_every)
@@ -210,20 +210,22 @@ def _run(trainer, outer_steps, hours, save_every, keep_every):
             trainer.train_for(hours, save_every, keep_every, report)
     if hours is not None and trainer.step == before:
         spent = trainer.plan.seconds / 3600
-        out.print(f"nothing left to train: {spent:.3g} of {hours:g} hours are over; give more --hours", markup=False)
+        more = "start from these weights (--from) with another --out" if trainer.options.by_time else "give more --hours"
+        out.print(f"nothing left to train: {spent:.3g} of {hours:g} hours are over; {more}", markup=False)
 
 
 def _started_from(start, optimizer, output, seed):
-    """The weights in a checkpoint, for this optimizer; a new training by the checkpoint's own seed is warned of."""
+    """The file of a checkpoint with weights of this optimizer; a new training by the checkpoint's own seed is warned of."""
     start_tensorflow(threads=1)
     from learned import optimizers
     from learned.outer_training import start_weights, trainer
 
-    found = checkpoint.load(pretrained.find(start))
-    weights = start_weights.of_checkpoint(found, optimizers.get(optimizer))
+    path = pretrained.find(start)
+    found = checkpoint.load(path)
+    start_weights.of_checkpoint(found, optimizers.get(optimizer))
     if not (output / trainer.LATEST).exists() and start_weights.repeats(found, seed):
         err.print(f"{start} was trained with seed {seed}, whose draws come again: give another --seed for new ones", markup=False)
-    return weights
+    return path
 
 
 def _family_weights(texts):

@@ -55,8 +55,10 @@ class NamedCheckpoint:
     def mark(self) -> marked.Mark:
         """The learned optimizer and its weights; and the code of a rule that a user registered."""
         mark = json.dumps({"optimizer": self.optimizer, "digest": self.digest})
-        code = registry.own_code(optimizer=self.optimizer)
-        return marked.Mark("checkpoint", mark, "another checkpoint", {f"learned {what}": text for what, text in code.items()})
+        code = {f"learned {what}": text for what, text in registry.own_code(optimizer=self.optimizer).items()}
+        # By this, `taskset.normalization.release.conflicts` tells two checkpoints of one name apart.
+        code[f"checkpoint {self.name}"] = f"weights {self.digest}"
+        return marked.Mark("checkpoint", mark, "another checkpoint", code)
 
     def opened(self) -> NamedCheckpoint:
         """Itself: its file is read where it is needed."""

@@ -1,6 +1,6 @@
 """Checkpoints: one .npz with arrays and a JSON text inside; no pickles. No TensorFlow.
 
-    meta                JSON: format, optimizer, options, suite, origins of data, outer step, versions, slots
+    meta                JSON: format, optimizer, options, suite, tasks of phases before, origins of data, step, versions, slots
     theta/PATH          the weights, each in its shape, float32: all that using the optimizer takes
     adam/x|m|v          flat float64 vectors: the trainer's own copy of the weights, and Adam's averages
     slot/NUMBER/NAME    leaves of the states of the task pool's places, which this format calls slots
@@ -69,11 +69,19 @@ class Checkpoint:
 
     @property
     def trained_on(self) -> tuple[str, ...]:
-        """The names of the tasks that the weights were trained on, sorted: of its suite the split train; () without a suite."""
+        """The names of the tasks that the weights were trained on, sorted, in the phases before as well.
+
+        Of its suite the split train, and `trained_before`; () where neither is known.
+        """
         suite = self.meta.get("suite")
         entries = suite.get("tasks") if isinstance(suite, dict) else None
         named = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
-        return tuple(sorted(str(entry.get("task")) for entry in named if entry.get("split") == "train"))
+        return tuple(sorted({*self.trained_before, *(str(one.get("task")) for one in named if one.get("split") == "train")}))
+
+    @property
+    def trained_before(self) -> tuple[str, ...]:
+        """The names of the tasks that the weights which the training started from were trained on, as far as they are known."""
+        return tuple(map(str, self.value("trained_before", list))) if "trained_before" in self.meta else ()
 
     def under(self, prefix: str) -> Arrays:
         """{rest of the name: array} of the arrays below `prefix/`."""

@@ -66,6 +66,7 @@ def _meta(trainer):
         **_makes_with(trainer),
         "optimizer": trainer.optimizer.name,
         "shapes": {path: list(shape) for path, shape in trainer.optimizer.shapes.items()},
+        **({"trained_before": list(trainer.trained_before)} if trainer.trained_before else {}),
         "step": trainer.step,
         "device": trainer.device,
         "versions": {"taskset": __version__, "tensorflow": tf.__version__, "numpy": np.__version__},
@@ -121,6 +122,7 @@ def require_current(path: PathLike, suite: Suite, version: str) -> None:
 def _take_up(trainer, found):
     """The state itself; KeyError, ValueError or OverflowError where it is none."""
     trainer.step = found.step
+    trainer.trained_before = tuple(sorted({*trainer.trained_before, *found.trained_before}))
     trainer.x, trainer.m, trainer.v = (_vector(found, name, trainer.layout.size) for name in "xmv")
     expected, theta = trainer.weights, found.theta
     if theta.keys() != expected.keys() or any(not np.array_equal(theta[name], w) for name, w in expected.items()):

@@ -54,13 +54,14 @@ def open_trainer(
     modules: those that register tasks, optimizers, estimators or objectives outside the package (module names or .py files);
     worker processes import them. memory: MiB that a process may have for itself, see `learned.outer_training.estimator_cache`.
     strategy: of `learned.unrolling.distributed.strategy`, in this process alone. start: weights to start from, {path: array}, or
-    the file of a checkpoint (`learned.pretrained.find("muon_whole")` is one); None: the optimizer's initial ones. The options
-    get their digest. clock: seconds, by which `Trainer.train_for` counts its hours.
+    the file of a checkpoint (`learned.pretrained.find("muon_whole")` is one), which knows the tasks that they were trained on;
+    None: the optimizer's initial ones. The options get their digest. clock: seconds, by which `Trainer.train_for` counts its
+    hours.
 
     Raises `StoreError` where another process trains in the directory.
     """
     chosen = _checked(suite, options, workers, memory)
-    options, weights = _starting_from(start, options)
+    options, weights, before = _starting_from(start, options)
     device, count = "cpu", min(engine.workers(workers, 1), workers or options.slots * options.groups)
     if strategy is not None:
         from learned.unrolling import distributed
@@ -87,7 +88,7 @@ def open_trainer(
             pool = stack.enter_context(
                 Workers(count, chosen, options, data_dir, named, memory, lambda: kept_places(directory), weights, engine)
             )
-        yield Trainer(directory, chosen, options, pool, optimizers.get(options.optimizer), device, clock, weights)
+        yield Trainer(directory, chosen, options, pool, optimizers.get(options.optimizer), device, clock, weights, before)
 
 
 def _checked(suite: Suite | str | Path, options: Options, workers: int | None, memory: int) -> Suite:
@@ -101,13 +102,18 @@ def _checked(suite: Suite | str | Path, options: Options, workers: int | None, m
     return chosen
 
 
-def _starting_from(start: Arrays | PathLike | None, options: Options) -> tuple[Options, Arrays | None]:
-    """(the options with the digest of the weights that a training starts from, these weights)."""
+def _starting_from(start: Arrays | PathLike | None, options: Options) -> tuple[Options, Arrays | None, tuple[str, ...]]:
+    """(the options with the digest of the weights that a training starts from, these weights, the tasks they were trained on)."""
     if start is None:
-        return options, None
+        return options, None, ()
     optimizer = optimizers.get(options.optimizer)
-    weights = start_weights.of_arrays(start, optimizer) if isinstance(start, dict) else start_weights.read(start, optimizer)
-    return dataclasses.replace(options, start=options.start or checkpoint.digest(weights)), weights
+    before: tuple[str, ...] = ()
+    if isinstance(start, dict):
+        weights = start_weights.of_arrays(start, optimizer)
+    else:
+        found = checkpoint.load(start)
+        weights, before = start_weights.of_checkpoint(found, optimizer), found.trained_on
+    return dataclasses.replace(options, start=options.start or checkpoint.digest(weights)), weights, before
 
 
 def _check_objective(name: str, suite: Suite, data_dir: str | None) -> None:

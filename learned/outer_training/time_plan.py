@@ -30,14 +30,22 @@ class TimePlan:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock, self._last = clock, clock()
-        self.seconds = 0.0
+        self.seconds, self.hours = 0.0, math.inf  # hours: for which it was planned
         self.knots: list[tuple[int, float, float]] = [(0, 0.0, math.inf)]  # (k0, f, n); nothing is known at the start
         self._planned = (0, 0.0)  # (step, seconds) of the last plan
         self._fastest, self._measures = math.inf, False  # seconds of a step; whether the next look at the clock ends one
 
-    def start(self) -> None:
-        """Count from now on."""
-        self._last, self._measures = self._clock(), False
+    def start(self, hours: float) -> None:
+        """Count from now on; hours: with which the schedule ends, infinity for one that doesn't.
+
+        Raises `ConfigError` where the hours that it was planned for are over, and these are more: its schedule has ended.
+        """
+        if hours > self.hours and self.seconds >= 3600 * self.hours:
+            raise ConfigError(
+                f"hours {hours:.3g}: the schedule has ended with the {self.hours:.3g} hours that it was given, and all further "
+                "steps would be at its last rate; start from these weights (--from) with another --out"
+            )
+        self.hours, self._last, self._measures = hours, self._clock(), False
 
     def over(self, hours: float) -> bool:
         """Count the time since the last call; whether `hours` are full."""
@@ -70,18 +78,21 @@ class TimePlan:
 
     def dump(self) -> dict[str, Any]:
         """JSON values."""
-        return {"seconds": self.seconds, "knots": [list(knot) for knot in self.knots[1:]]}
+        hours = {} if self.hours == math.inf else {"hours": float(self.hours)}
+        return {"seconds": self.seconds, **hours, "knots": [list(knot) for knot in self.knots[1:]]}
 
     def restore(self, dumped: dict[str, Any]) -> None:
         """Take up what `dump` described; ValueError where it can't be a plan."""
-        seconds, knots = dumped.get("seconds"), dumped.get("knots")
+        seconds, knots, hours = dumped.get("seconds"), dumped.get("knots"), dumped.get("hours", math.inf)
         if not isinstance(seconds, float) or not _is_number(seconds) or not isinstance(knots, list):
             raise ValueError("the time plan lacks seconds or knots")
         for knot in knots:
             good = isinstance(knot, list) and len(knot) == 3 and type(knot[0]) is int and all(map(_is_number, knot[1:]))
             if not good or knot[0] < 0 or knot[1] > 1 or knot[2] < 1:
                 raise ValueError(f"the time plan has {knot!r}")
-        self.seconds, self.knots = seconds, [self.knots[0], *(tuple(knot) for knot in knots)]
+        if not isinstance(hours, float) or not hours > 0:
+            raise ValueError(f"the time plan has hours {hours!r}")
+        self.seconds, self.hours, self.knots = seconds, hours, [self.knots[0], *(tuple(knot) for knot in knots)]
         self._planned = self.knots[-1][0], seconds
 
 

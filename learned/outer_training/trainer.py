@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,7 +51,7 @@ class Trainer:
 
     pool: what makes the estimates: `learned.outer_training.task_pool.TaskPool` or `learned.outer_training.workers.Workers`;
     device: on what, for the record; clock: seconds, for `train_for`; start: the weights that it starts from, {path: array}
-    (`learned.outer_training.start_weights`); None: those of its seed.
+    (`learned.outer_training.start_weights`); None: those of its seed; trained_before: the tasks that these were trained on.
     """
 
     def __init__(
@@ -64,11 +64,12 @@ class Trainer:
         device: str = "cpu",
         clock: Callable[[], float] = time.monotonic,
         start: Arrays | None = None,
+        trained_before: Sequence[str] = (),
     ) -> None:
         options.check(suite)
         suites.require_measured(suite)
         self.directory, self.suite, self.options, self.pool = Path(directory), suite, options, pool
-        self.device, self.optimizer = device, optimizer
+        self.device, self.optimizer, self.trained_before = device, optimizer, tuple(trained_before)
         if options.start != (checkpoint.digest(start) if start else ""):
             raise ConfigError(
                 f"start {options.start!r} of the options is not that of the weights given: give both or none of them"
@@ -168,7 +169,7 @@ class Trainer:
             whole_number(name, every)
         with self._open_log() as file, Events(self.directory / TENSORBOARD, self.step) as events:
             if hours is not None:
-                self.plan.start()
+                self.plan.start(hours if self.options.by_time else math.inf)
             ended = over()
             resuming.remove_later_weights(self)
             while not ended:

@@ -191,6 +191,6 @@ class Workers:
         parts: dict[int, tuple[Places]] = {worker: ({},) for worker in range(self._count)}
         for number, place in dumped.items():
             parts[self._owner(number)][0][number] = place
+        self._keep(dumped)  # before the call: a process that dies over it is started again with these places
         read = self._call("restore", parts)
-        self._keep(dumped)
         return {name: origin for part in read.values() for name, origin in part.items()}

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -76,6 +77,16 @@ def test_what_a_process_cannot_make_is_its_first_answer():
         process.send("bit_length", ())
         answer = process.answer()
         assert isinstance(answer, ended) and said in (answer.how if ended is Died else answer.reason)
+
+
+def test_a_process_that_is_killed_while_it_answers_has_died():
+    process = engines.LOCAL.process(str, ("x",))
+    process.send("ljust", (2**25,))
+    while not process._pipe.poll(1):
+        pass
+    time.sleep(0.1)  # it fills the pipe, and waits for somebody to read
+    os.kill(process.pid, signal.SIGKILL)
+    assert isinstance(process.answer(), Died)
 
 
 JOIN = """

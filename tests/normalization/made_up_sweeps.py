@@ -73,7 +73,7 @@ def write(root, tasks=TASKS, source="none", origin=None, version=__version__, ow
             "batches_per_evaluation": str(given["batches"]),
             "machine": "x86_64 Linux",
             "core_seconds": json.dumps({"train": 30.0, "total": 36.0}),
-            "num_params": str(catalogue.num_params(name)),
+            "num_params": json.dumps(catalogue.num_params(name)),
             **({"own_code": json.dumps(own)} if own else {}),
             "created": f"2026-01-0{given['batches']}T00:00:00+00:00",
         }

@@ -38,7 +38,8 @@ def find(given: PathLike) -> Path:
 
 def describe(name: str) -> str:
     """One line: how the weights called `name` were trained."""
-    meta = checkpoint.load(find(name)).meta
+    found = checkpoint.load(find(name))
+    meta = found.meta
     options, suite = meta["options"], meta["suite"]
     how = f"{name}: {meta['optimizer']} by {options['estimator']} for {options['objective']} loss, {meta['step']} outer steps"
     if "about" in meta:  # of weights that were not trained on tasks of the package
@@ -48,6 +49,8 @@ def describe(name: str) -> str:
     version = meta.get("versions", {}).get("taskset", changes.FIRST)
     changed = sum(changes.outdated(task["task"], suite["source"], version) for task in trained)
     since = f", of which {changed} changed since" if changed else ""
-    data = f"({suite['source']} data), episodes {options['lengths']}"
+    others = len({*found.trained_before} - {task["task"] for task in trained})
+    before = f", before on {counted(others, 'other')}" if others else ""
+    data = f"({suite['source']} data){before}, episodes {options['lengths']}"
     tasks = f"{counted(len(trained), 'task')} of {counted(families, 'family', 'families')}"
     return f"{how} on {tasks} {data}; on the tasks of version {version}{since}"

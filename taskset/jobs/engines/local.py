@@ -84,7 +84,7 @@ class LocalProcess:
         """As `Process.answer`."""
         try:
             return self._pipe.recv()
-        except (EOFError, ConnectionResetError):
+        except (EOFError, OSError):  # it ended before its answer, or while it sent it
             self._process.join()
             return Died(pool.ending(self._process.exitcode))
 

@@ -81,17 +81,18 @@ def one_data(found: Iterable[StoredCurves]) -> None:
 
 
 def one_code(found: Iterable[StoredCurves]) -> None:
-    """Raise StoreError if what a user registered under one name, a family or an optimizer, had two codes."""
+    """Raise StoreError if one name is of two things: of code that a user registered, a scored candidate, or a checkpoint."""
 
     def codes(curves: StoredCurves) -> Said:
         return file_metadata.own_code(curves.path, curves.metadata).items()
 
     for what, (_, there), (_, here) in _differing(found, codes, code_digest.differs):
-        scored = what.startswith("candidate ")
-        again = "score one of the two again with --name" if scored else "register one of the two under another name"
+        kind = what.partition(" ")[0]
+        again = {"candidate": "score one of the two again with --name", "checkpoint": "evaluate one of the two again with --name"}
+        different = "weights" if kind == "checkpoint" else "code or hyperparameters"
         raise StoreError(
-            f"{there.path} and {here.path} were made with different code or hyperparameters of {what}: pass one of them, or "
-            f"{again}"
+            f"{there.path} and {here.path} were made with different {different} of {what}: pass one of them, or "
+            f"{again.get(kind, 'register one of the two under another name')}"
         )
 
 

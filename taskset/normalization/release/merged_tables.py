@@ -109,8 +109,15 @@ def _described(name: str, stored: StoredCurves | None) -> dict[str, Any]:
     except UnknownName:
         if stored is None:
             raise
-        return task_row(name, stored.family, file_metadata.config(stored.path, stored.metadata), registry.Facts())
+        return task_row(name, stored.family, stored.config, registry.Facts())
+    if stored is not None and _was_edited(family, config, stored):
+        return task_row(name, family, stored.config, registry.Facts())
     return task_row(name, family, config, catalogue.facts(family, config))
+
+
+def _was_edited(family: str, config: Any, stored: StoredCurves) -> bool:
+    """Whether a user's family gives a task another config now than when its curves were computed."""
+    return registry.own_builder(family) is not None and "config" in stored.metadata and stored.config != config
 
 
 BATCH = 500_000  # rows of curves in memory at a time

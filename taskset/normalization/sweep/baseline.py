@@ -151,11 +151,13 @@ def run(
     def in_time(name: str) -> bool:
         return end is None or time.monotonic() + (todo.costs.get(name) or 0.0) < end
 
+    # An engine that has more jobs at hand than cores would ask `in_time` of jobs that wait for a core.
+    at_once = workers if end is None else engine.workers(workers, machine.cores())
     resume.remove_leftovers(root)
     try:
         with shared_arrays():
             work = SweepWork(options, str(root), data_dir, mode)
-            return engine.run(todo.waiting, work, workers, report, in_time, tuple(modules), default=machine.cores())
+            return engine.run(todo.waiting, work, at_once, report, in_time, tuple(modules), default=machine.cores())
     finally:
         claims.tidy(root)
 

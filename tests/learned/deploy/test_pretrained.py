@@ -1,6 +1,7 @@
 """The weights that come with the package."""
 
 import functools
+import itertools
 
 import numpy as np
 import pytest
@@ -36,6 +37,18 @@ def test_the_command_lists_them():
     output = " ".join(result.output.split())
     assert all(pretrained.describe(name) in output for name in pretrained.names())  # ":100:" is no emoji
     assert pretrained.BEST in pretrained.names() and f"validation tasks: {pretrained.BEST};" in result.output
+
+
+def test_they_know_the_tasks_of_all_their_phases_and_none_is_held_out():
+    """The suites of the last phases alone would leave out most: 81 of those of `anchored_valid`."""
+    trained_on = {name: set(load_weights(name).trained_on) for name in pretrained.names()}
+    for phases in (("anchored_pes", "anchored_wide", "anchored_valid"), ("muon_wide", "muon_whole", "muon_mined")):
+        for before, after in itertools.pairwise(phases):
+            assert trained_on[before] and trained_on[before] <= trained_on[after]
+    held_out = {task for suite in ("heldout:1", "heldout-valid:1") for task in taskset.get_suite(suite).names_of("all")}
+    assert len(held_out) > 200 and not held_out & set().union(*trained_on.values())
+    wide = pretrained.describe("anchored_wide")
+    assert "on 314 tasks of 17 families (synthetic data), before on 19 others, episodes" in wide
 
 
 def test_files_are_found_as_before_and_unknown_names_are_reported(tmp_path):
@@ -84,7 +97,7 @@ def untrained_score(task, rule):
 )
 def test_they_train_tasks_that_they_have_never_seen(name, task):
     found = load_weights(name)
-    assert task not in {entry["task"] for entry in found.meta["suite"]["tasks"] if entry["split"] == "train"}
+    assert task not in found.trained_on
     trained, untrained = score(task, optimizers.get(found.optimizer), found.theta), untrained_score(task, found.optimizer)
     starts_at_a_rule = untrained < 0.5  # `anchored` is NAdam before training, others don't move
     assert trained < 0.3 and (starts_at_a_rule or trained < untrained / 2)

@@ -20,6 +20,7 @@ from taskset import catalogue
 from taskset.errors import ConfigError, StoreError, TasksetError, UnknownName
 from taskset.normalization import store
 from taskset.normalization.normalizer import normalize
+from taskset.normalization.store import file_metadata
 from taskset.normalization.sweep import marked
 from taskset.normalization.sweep.options import SweepOptions
 from taskset.samplers.optimizers import opt_list_names
@@ -352,6 +353,8 @@ def test_curves_are_those_of_training(weights, tmp_path):
     waiting = marked.plan(judged, ["Digits_mlp32_bs128"], options, tmp_path)
     assert not runs.run(judged, waiting, options, tmp_path).failed
     assert marked.plan(judged, ["Digits_mlp32_bs128"], options, tmp_path) == []
+    (file,) = store.curve_files(tmp_path)
+    assert file_metadata.own_code(file, store.read_metadata(file)) == {f"checkpoint {judged.name}": f"weights {judged.digest}"}
     curves = taskset.load_curves(root=tmp_path)
     assert list(curves["step"].unique()) == [0, 5, 10, 15, 20] and set(curves["optimizer"]) == {judged.name}
     theta = checkpoint.load(weights).theta

@@ -231,6 +231,17 @@ def test_a_worker_that_is_killed_before_it_has_read_its_job(pes_pool):
     np.testing.assert_array_equal(found.estimate.gradient, expected.estimate.gradient)
 
 
+def test_a_worker_that_dies_as_a_training_is_resumed_is_started_again(tmp_path, pes_pool):
+    whole, chosen = pes_pool.suite, pes_pool.options
+    trainer(tmp_path / "a", whole, chosen, fresh(pes_pool)).train(4, save_every=2)
+    trainer(tmp_path / "b", whole, chosen, fresh(pes_pool)).train(2)
+    with Workers(2, whole, chosen, recall=lambda: resuming.kept_places(tmp_path / "b")) as workers:
+        workers._processes[1].kill()
+        trainer(tmp_path / "b", whole, chosen, workers).train(4, save_every=2)
+        assert workers.revived == 1
+    check_equal(tmp_path / "a", tmp_path / "b")
+
+
 def test_a_worker_that_dies_again_and_again_ends_the_training(pes_pool):
     with Workers(1, pes_pool.suite, pes_pool.options) as workers:
         start = workers._start

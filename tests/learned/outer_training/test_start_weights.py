@@ -66,13 +66,19 @@ def test_a_phase_moves_what_it_trains_and_resumes_bit_for_bit(tmp_path, pool):
 
 
 def test_a_training_is_given_weights_or_a_checkpoint_alike(tmp_path):
-    """The options get the digest of either; what is no start of this optimizer is refused before anything is written."""
+    """The options get the digest of either; a checkpoint's tasks are kept; what is no start is refused before a file is made."""
     whole, chosen = suite(NAMES[1:2]), options(slots=1, tasks_per_step=1)
     moved = learned.train(whole, chosen, tmp_path / "first", 1, start={path: float(weight) for path, weight in START.items()})
     assert arrays_of(tmp_path / "first")[0]["options"]["start"] == checkpoint.digest(START) and chosen.start == ""
+    others = suite(NAMES[2:])
     for name, start in (("a", tmp_path / "first" / "checkpoint.npz"), ("b", moved)):
-        learned.train(whole, chosen, tmp_path / name, 1, start=start)
-    check_equal(tmp_path / "a", tmp_path / "b")
+        learned.train(others, chosen, tmp_path / name, 1, start=start)
+    (meta, arrays), (other, same) = arrays_of(tmp_path / "a"), arrays_of(tmp_path / "b")
+    assert meta.pop("trained_before") == list(NAMES[1:2]) and meta == other
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(array, same[name])
+    learned.train(others, chosen, tmp_path / "a", 2, start=moved)  # resumed with weights, it still knows of what they were
+    assert checkpoint.load(tmp_path / "a" / "checkpoint.npz").trained_on == NAMES[1:]
     for start, says in (
         (moved | {"more": np.zeros(2)}, "weight 'more' has shape"),
         (pretrained.find("mlp_pes"), "has weights of mlp"),

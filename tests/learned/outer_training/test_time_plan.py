@@ -36,8 +36,8 @@ def test_the_fraction_follows_the_clock():
     assert expected == pytest.approx((1 - fractions[15]) / 495, rel=0.02)  # planned at step 15, from five fast steps
 
 
-def timed(directory, ticking):
-    chosen = options(schedule="cosine", warm_up=0)
+def timed(directory, ticking, schedule="cosine"):
+    chosen = options(schedule=schedule, warm_up=0)
     return outer.Trainer(directory, suite(), chosen, MadeUpPlaces(), optimizers.get("learnable_adam"), clock=ticking)
 
 
@@ -92,11 +92,34 @@ def test_a_schedule_begins_where_the_hours_hold_fewer_steps_than_a_checkpoint(tm
     assert rates[len(rates) // 2] == pytest.approx(0.0275, rel=0.2)  # a cosine's half
 
 
+def test_a_schedule_that_has_ended_is_not_drawn_out(tmp_path, capsys):
+    """More hours are welcome while it is under way, and without a schedule at any time."""
+
+    def interrupt(line):
+        if line["step"] == 12:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        timed(tmp_path, clock(1.0)).train_for(20 / 3600, save_every=4, report=interrupt)
+    lines = []
+    timed(tmp_path, clock(1.0)).train_for(40 / 3600, save_every=4, report=lines.append)
+    assert [line["step"] for line in lines][-1] > 30 and lines[-1]["learning_rate"] == pytest.approx(0.005, rel=0.1)
+    ended = timed(tmp_path, clock(1.0))
+    with pytest.raises(ConfigError, match="hours 0.0222: the schedule has ended with the 0.0111 hours.*--from"):
+        ended.train_for(80 / 3600)
+    training._run(timed(tmp_path, clock(1.0)), None, 40 / 3600, 4, None)
+    assert "are over; start from these weights (--from)" in " ".join(capsys.readouterr().out.split())
+    for seconds in (10, 20):
+        made = timed(tmp_path / "constant", clock(1.0), schedule="constant")
+        made.train_for(seconds / 3600)
+    assert made.step > 15
+
+
 @pytest.mark.parametrize("seconds, first", [(120, 60), (300, 60), (30, 1)])
 def test_a_first_step_that_compiles_does_not_end_the_schedule(seconds, first):
     """A fraction never falls: planned at the pace of that step, it would be over at once."""
     plan, fractions, step = TimePlan(clock(0.0, 0.0, float(first), 0.5)), [], 0
-    plan.start()
+    plan.start(seconds / 3600)
     while not plan.over(seconds / 3600):
         fractions.append(plan.fraction(step))
         step += 1

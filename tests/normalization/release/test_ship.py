@@ -1,5 +1,6 @@
 """Merging: no number changes on the way, tables and checksums beside the curves, what is refused."""
 
+import dataclasses
 import hashlib
 import json
 import re
@@ -15,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import taskset
-from taskset import catalogue
+from taskset import catalogue, registry
 from taskset.errors import StoreError
 from taskset.execution.costs import measured_milliseconds
 from taskset.normalization import store
@@ -275,6 +276,17 @@ def test_runs_of_different_code_under_one_name_do_not_go_together_nor_after_a_me
         add([other], tmp_path / "out")
 
 
+def test_two_checkpoints_of_one_name_are_not_one_optimizer(few_tasks, tmp_path):
+    one, same, other = (
+        made.write(tmp_path / f"{i}", made.TASKS[i : i + 1], optimizers=["mlp_pes_100"], own={"checkpoint mlp_pes_100": weights})
+        for i, weights in enumerate(("weights a", "weights a", "weights b"))
+    )
+    ship.ship([one, same], tmp_path / "out")
+    for merge in (lambda: ship.ship([one, other], tmp_path / "more"), lambda: add([other], tmp_path / "out")):
+        with pytest.raises(StoreError, match="different weights of checkpoint mlp_pes_100: .* evaluate one of the two again"):
+            merge()
+
+
 @pytest.mark.parametrize("own", [{}, {"candidate adam_lr_-3.00": "candidate b"}])
 def test_scores_are_not_taken_for_the_packages_optimizers(few_tasks, tmp_path, own):
     scored = {"candidate adam_lr_-3.00": "candidate a"}
@@ -295,6 +307,23 @@ def test_hyperparameters_of_own_optimizers_outlive_a_merge(few_tasks, tmp_path):
     assert taskset.load_optimizers(tmp_path / "out").set_index("optimizer").loc["mine", "rate"] == 0.25
     with pytest.raises(StoreError, match="mine has different hyperparameters"):
         ship.ship(roots, tmp_path / "more")
+
+
+def test_a_family_that_was_changed_since_is_described_as_it_was_swept(few_tasks, tmp_path, monkeypatch):
+    from examples import own_family  # noqa: F401 (registers a family)
+
+    name = "own_regression_seed0"
+    one = made.write(tmp_path / "one", [name])
+    before = catalogue.resolve(name)[1]
+    changed = dataclasses.replace(registry.known_families()["own_regression"], sample=lambda seed: {**before, "width": 50})
+    monkeypatch.setitem(registry._families, "own_regression", changed)
+    assert catalogue.resolve(name)[1] != before
+    ship.ship([one], tmp_path / "out")
+    row = taskset.load_tasks(tmp_path / "out").set_index("task").loc[name]
+    assert json.loads(row["config"]) == before
+    other = made.write(tmp_path / "other", [name], seeds=[7])
+    with pytest.raises(StoreError, match="curves of two configs of own_regression_seed0"):
+        add([other], tmp_path / "out")
 
 
 def test_names_that_fit_nothing_are_refused(few_tasks, sweeps, tmp_path):

@@ -407,6 +407,21 @@ def test_the_cost_of_an_extension_is_that_of_the_runs_that_are_missing(root, mon
     assert baseline.run(todo, more, root, max_hours=8000 / 3600, engine=Asking()) == [True, False]
 
 
+@pytest.mark.parametrize("workers, hours, at_once", [(None, None, None), (None, 1.0, 7), (3, 1.0, 3), (3, None, 3)])
+def test_an_engine_has_no_more_jobs_at_hand_than_cores_where_time_is_limited(tmp_path, workers, hours, at_once):
+    """Jobs that wait for a core would have been asked too early whether they end in time."""
+
+    class Cluster(engines.Local):
+        def workers(self, asked, default):
+            return asked or 7
+
+        def run(self, jobs, work, count=None, *rest, **more):
+            return count
+
+    todo = baseline.Plan([NAME], [], {})
+    assert baseline.run(todo, OPTIONS, tmp_path, workers=workers, max_hours=hours, engine=Cluster()) == at_once
+
+
 def test_nothing_to_do_is_no_failure(tmp_path, run_here):
     assert baseline.plan([], OPTIONS, tmp_path / "none") == baseline.Plan([], [], {})
     infeasible = next(n for n in catalogue.list_tasks("conv_fc_family_seed*") if not catalogue.feasible(n))
