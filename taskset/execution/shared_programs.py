@@ -30,7 +30,8 @@ def program(optimizer: Optimizer) -> str:
     """
     declared = getattr(optimizer, "rule", "")
     if isinstance(optimizer, Elementwise) and not registry.is_own(type(optimizer)):
-        return f"{declared} {id(type(optimizer))} {id(optimizer.formula)}"
+        names = " ".join([*optimizer.slots, "|", *sorted(optimizer.hparams(1000))])
+        return f"{declared} {id(type(optimizer))} {id(optimizer.formula)} {names}"
     if not hasattr(optimizer, "__dict__") or _has_other_fields(type(optimizer)):
         return f"{declared} {id(optimizer)}"
     hparams = optimizer.hparams(1000)

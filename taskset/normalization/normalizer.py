@@ -86,7 +86,7 @@ def fit(curves: pd.DataFrame) -> pd.DataFrame:
     """
     import pandas as pd
 
-    made_by = _versions(curves)
+    made_by, starts = _versions(curves), _starts_of_unequal_seeds(curves)
     runs = curves.groupby(["task", "source", "horizon", "optimizer", "seed"], observed=True)["diverged"].max().reset_index()
     runs = runs.groupby(["task", "source", "horizon"], observed=True)["diverged"].agg(["size", "mean"])
     shares = {setting: (size, mean) for setting, size, mean in runs.itertuples(name=None)}
@@ -97,16 +97,35 @@ def fit(curves: pd.DataFrame) -> pd.DataFrame:
         setting = {"task": task, "source": source, "family": family, "horizon": horizon}
         size, diverged = shares[task, source, horizon]
         made = {"runs": int(size), "diverged_share": float(diverged), "version": made_by.get((task, source, horizon))}
-        rows += [{**setting, "split": split, **_scale(part, split), **made} for split in SPLITS]
+        of_seeds = starts.get((task, source, horizon), {})
+        rows += [{**setting, "split": split, **_scale(part, split, of_seeds.get(split)), **made} for split in SPLITS]
     frame = pd.DataFrame(rows)
     return frame.astype({"horizon": "int32", "runs": "int32", "diverged_share": "float32"})
 
 
-def _scale(means: pd.DataFrame, split: str) -> dict[str, Any]:
-    """The columns of `fit` from initial to normalizable, of a split's losses. means: the mean curves of a task, by step."""
+def _starts_of_unequal_seeds(curves: pd.DataFrame) -> dict[tuple[Any, ...], dict[str, float]]:
+    """{(task, source, horizon): {split: the mean of its losses at step 0 over seeds}} where optimizers have unequal seeds.
+
+    Elsewhere it is the mean of the optimizers' means, in which each seed counts alike.
+    """
+    key = ["task", "source", "horizon"]
+    first = curves[curves["step"] == 0]
+    counts = first.groupby([*key, "optimizer"], observed=True).size().groupby(key, observed=True).nunique()
+    found = {}
+    for setting in counts.index[counts > 1]:
+        own = first[(first[key] == list(setting)).all(axis=1)].astype({split: np.float64 for split in SPLITS})
+        found[setting] = own.groupby("seed")[list(SPLITS)].mean().mean(skipna=False).to_dict()
+    return found
+
+
+def _scale(means: pd.DataFrame, split: str, start: float | None) -> dict[str, Any]:
+    """The columns of `fit` from initial to normalizable, of a split's losses.
+
+    means: the mean curves of a task, by step; start: the initial loss, None for the mean of theirs.
+    """
     losses = means[split].to_numpy()
     first = losses[means["step"].to_numpy() == 0]
-    initial = first.mean() if len(first) and np.isfinite(first).all() else np.nan
+    initial = (first.mean() if start is None else start) if len(first) and np.isfinite(first).all() else np.nan
     best, optimizer = np.nan, None
     if np.isfinite(losses).any():
         at = np.argmin(np.where(np.isfinite(losses), losses, np.inf))

@@ -4,6 +4,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from taskset.errors import ConfigError, integer, is_finite, shown
 from taskset.optimizers.base import Elementwise, Formula, as_given
 
@@ -24,16 +26,20 @@ _RATES = (
     "orthogonal",
     "travel",
 )
-# Divided by, alone or beside a sum of squares: with 0, a parameter whose gradients are 0 would become NaN.
+# Divided by, alone or beside a sum of squares: with 0, which smaller numbers are in float32, a parameter whose gradients are 0
+# would become NaN.
 _DIVISORS = ("epsilon", "initial_accumulator_value", "initial_distance")
 _OTHERS_DIVIDE = ("adam6p", "adam8p")  # they have another epsilon, a constant under the root
 _AVERAGES = ("momentum", "rho", "beta1", "beta2")
 _FRACTIONS = ("warmup_fraction", "constant_fraction")
 
+_SMALLEST = float(np.finfo(np.float32).tiny)
+_IN_FLOAT32 = ("lion", "muon", "prodigy")  # rules whose steps take 1 - beta of the beta that float32 has
+
 _FROM_0: Allowed = ("a finite number >= 0", lambda x: x >= 0)
 _ALLOWED: dict[str, Allowed] = {
     **dict.fromkeys(_RATES, _FROM_0),
-    **dict.fromkeys(_DIVISORS, ("a finite number > 0", lambda x: x > 0)),
+    **dict.fromkeys(_DIVISORS, (f"a finite number > 0, at least {_SMALLEST:.3g}", lambda x: x >= _SMALLEST)),
     **dict.fromkeys(_AVERAGES, ("a number in 0 <= {} < 1", lambda x: 0 <= x < 1)),
     **dict.fromkeys(_FRACTIONS, ("a number in 0 <= {} <= 1", lambda x: 0 <= x <= 1)),
 }
@@ -60,6 +66,8 @@ def _checked(rule: str, name: str, value: Any) -> float | bool:
     if name not in _ALLOWED:
         raise ConfigError(f"{name} of {rule}: taskset/optimizers/settings.py doesn't say what it may be; add it there")
     words, fits = _FROM_0 if name == "epsilon" and rule in _OTHERS_DIVIDE else _ALLOWED[name]
+    if name in _AVERAGES and rule in _IN_FLOAT32 and is_finite(value) and fits(value) and np.float32(value) == 1:
+        raise ConfigError(f"{name} {shown(value)} of {rule}: it is 1 in float32, in which steps are taken; give a smaller one")
     if not is_finite(value) or not fits(value):
         raise ConfigError(f"{name} {shown(value)} of {rule}: allowed is {words.format(name)}; change it and call {rule} again")
     return float(value)

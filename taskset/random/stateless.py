@@ -56,6 +56,8 @@ def as_key(seed: Seed) -> tf.Tensor:
             f"seed {shown(seed)}: allowed are an integer, a scalar integer tensor, and a key (integers of shape [2])"
         )
     if seed.shape.rank == 0:
+        if seed.dtype.size > 4 and (known := tf.get_static_value(seed)) is not None and not -(2**31) <= known < 2**31:
+            raise ConfigError(f"seed {int(known)}: allowed in a tensor are integers that int32 holds")
         return tf.stack([tf.zeros([], tf.int32), tf.cast(seed, tf.int32)])
     return tf.ensure_shape(tf.cast(seed, tf.int32), [2])
 

@@ -29,7 +29,7 @@ def draw(
     """One panel per split: the mean over seeds of each learned optimizer's curve, and of Adam's: all rates, the best one black.
 
     The best rate has the lowest mean train loss at the last step. roots: directories of `evaluate`; baselines: of a sweep.
-    Returns the name of the best rate. Raises ConfigError where the baselines' runs are shorter.
+    Returns the name of the best rate. Raises ConfigError where the baselines' runs are shorter, or have no evaluation there.
     """
     from matplotlib.figure import Figure
 
@@ -44,7 +44,13 @@ def draw(
         raise ConfigError(f"the baselines have no curves of Adam on {task!r} that reach {horizon} steps: evaluate fewer")
     # Adam without a schedule does the same whatever its horizon: the shortest that is long enough.
     adam = mean_curves(adam[(adam["horizon"] == adam["horizon"].min()) & (adam["step"] <= horizon)])
-    best = adam[adam["step"] == horizon].set_index("optimizer")["train"].idxmin()
+    last = adam[adam["step"] == horizon]
+    if last.empty:
+        raise ConfigError(
+            f"Adam's curves on {task!r} have no evaluation after {horizon} steps; the last before is after {adam['step'].max()}: "
+            "evaluate so many"
+        )
+    best = last.set_index("optimizer")["train"].idxmin()
     figure = Figure(figsize=(5 * len(splits), 4), layout="constrained")
     panels = figure.subplots(1, len(splits), squeeze=False)
     for axes, split in zip(panels[0], splits):

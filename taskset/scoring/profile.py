@@ -55,8 +55,8 @@ def _mean(row: Row) -> float:
 
 def _whole(rows, split):
     """The rows with the losses of as many tasks as any has: fewer than the tasks where some have no test normalizer."""
-    most = max(len(row.values[split]) for row in rows)
-    return [row for row in rows if len(row.values[split]) == most]
+    most = max(len(row.values.get(split, {})) for row in rows)
+    return [row for row in rows if len(row.values.get(split, {})) == most]
 
 
 def draw(standing: Standing, directory: str | Path) -> None:
@@ -68,7 +68,7 @@ def draw(standing: Standing, directory: str | Path) -> None:
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-    splits = [split for split in SHOWN if all(row.values.get(split) for row in standing.rows)]
+    splits = [split for split in SHOWN if any(row.own and row.values.get(split) for row in standing.rows)]
     one_loss = len(splits) > 1 and _alike(standing.rows)
     splits = splits[:1] if one_loss else splits
     size = WIDTH if len(splits) > 1 else 0.7 * WIDTH, 4.4
@@ -96,7 +96,7 @@ def draw(standing: Standing, directory: str | Path) -> None:
 
 def _alike(rows: Sequence[Row]) -> bool:
     """Whether test losses are train losses but for noise: a task without data has no split to differ by."""
-    return all(_without_data(task) for task in {task for row in rows for task in row.values["test"]})
+    return all(_without_data(task) for task in {task for row in rows for task in row.values.get("test", {})})
 
 
 def _without_data(task: str) -> bool:

@@ -94,7 +94,7 @@ def score(
     result = standing.standing(candidate, found, tasks, horizon, out, view, baselines, cost)
     if horizon == found.horizon and len(options.seeds) == SEEDS and baselines is None:
         result = replace(result, rows=[*result.rows, *shipped_rivals.rows(found, tasks, view)])
-    _write(result, candidate, len(options.seeds), Path(out))
+    _write(result, candidate, options, Path(out))
     return result
 
 
@@ -136,9 +136,9 @@ def _plan(
     return lines
 
 
-def _write(result: Standing, candidate: candidates.Candidate, seeds: int, out: Path) -> None:
+def _write(result: Standing, candidate: candidates.Candidate, options: SweepOptions, out: Path) -> None:
     """The files of a score but its curves."""
-    score_file.write(result, candidate, seeds, out / "scores.json")
+    score_file.write(result, candidate, len(options.seeds), options.batches, out / "scores.json")
     write_text(standing_table.markdown(result), out / "scores.md")
     write_text(standing_table.latex(result), out / "scores.tex")
     profile.draw(result, out)

@@ -1,12 +1,13 @@
 """scores.json: a `Standing` that another lab can read and compare.
 
 {"format": "taskset scores", "format_version": 1, "taskset_version": "0.2.0", "suite": "1h:1", "horizon": 2000, "view": "end",
- "seeds": 2, "optimizer": {"name": .., "hyperparameters": [..], "code": ..}, "machine": ..,
+ "seeds": 2, "batches": 5, "optimizer": {"name": .., "hyperparameters": [..], "code": ..}, "machine": ..,
  "rows": [{"title": .., "trials": 1, "own": true, "diverged": 0, "runs": 20, "milliseconds": .2,
            "relative_cost": 1.1, "speed_up": {"median": [value, low, high], "tasks": {"mlp_family_seed1": 1.4, ..}},
            "train": {"mean": [value, low, high], .., "won": .5, "tasks": {"mlp_family_seed1": .31, ..}}, "test": {..}}, ..],
  "scales": {"mlp_family_seed1": "9f86d081884c", ..}}
 
+batches: of each split in an evaluation; files of before taskset 0.2.2 lack them, as they do the scales.
 scales: digests of those that a task's losses are normalized by: a suite that is a rule has others when its baselines grow.
 relative_cost: of a step, Adam's being 1; speed_up: against tuned Adam (`taskset.scoring.speedup.relative_speed`).
 """
@@ -21,7 +22,7 @@ import numpy as np
 from taskset.errors import ConfigError, StoreError, counted
 from taskset.execution import machine
 from taskset.files import read_json, readable, write_text
-from taskset.scoring import row_json, statistics
+from taskset.scoring import alike, row_json, statistics
 from taskset.scoring.candidates import Candidate
 from taskset.scoring.standing import Standing
 from taskset.version import __version__
@@ -30,12 +31,13 @@ FORMAT = "taskset scores"
 SAME = ("suite", "horizon", "view")
 
 
-def as_json(standing: Standing, candidate: Candidate, seeds: int) -> dict[str, Any]:
+def as_json(standing: Standing, candidate: Candidate, seeds: int, batches: int) -> dict[str, Any]:
     """A standing as JSON values."""
     rows = [row_json.written(row, standing.tuned) for row in standing.rows]
     values: dict[str, Any] = {"format": FORMAT, "format_version": 1, "taskset_version": __version__, "suite": standing.suite}
-    values |= {"horizon": standing.horizon, "view": standing.view, "seeds": seeds, "machine": machine.kind()}
-    values |= {"optimizer": {"name": candidate.name, **candidate.as_json()}, "rows": rows, "notes": standing.notes}
+    values |= {"horizon": standing.horizon, "view": standing.view, "seeds": seeds, "batches": batches}
+    values |= {"machine": machine.kind(), "optimizer": {"name": candidate.name, **candidate.as_json()}}
+    values |= {"rows": rows, "notes": standing.notes}
     values["scales"] = {task: _digest(standing, task) for task in standing.tasks}
     return json.loads(json.dumps(values))
 
@@ -46,9 +48,9 @@ def _digest(standing: Standing, task: str) -> str:
     return hashlib.sha256(json.dumps(found).encode()).hexdigest()[:12]
 
 
-def write(standing: Standing, candidate: Candidate, seeds: int, path: str | Path) -> None:
+def write(standing: Standing, candidate: Candidate, seeds: int, batches: int, path: str | Path) -> None:
     """Write scores.json."""
-    write_text(json.dumps(as_json(standing, candidate, seeds), indent=1) + "\n", path)
+    write_text(json.dumps(as_json(standing, candidate, seeds, batches), indent=1) + "\n", path)
 
 
 def read(path: str | Path) -> dict[str, Any]:
@@ -104,7 +106,15 @@ def differences(first: dict[str, Any], second: dict[str, Any]) -> list[str]:
         lines.append(f"left out: {counted(alone, 'task')} that one of the files alone has")
     if not ("scales" in first and "scales" in second):
         lines.append("whether losses are normalized by the same scales isn't known: a file of before taskset 0.2.2 doesn't say")
-    return lines + statistics.narrow(counts)
+    return [*lines, *_batches(first, second), *statistics.narrow(counts)]
+
+
+def _batches(first: dict[str, Any], second: dict[str, Any]) -> list[str]:
+    """A note where the two have unequal numbers of batches in an evaluation, or where one doesn't say how many."""
+    counts = [file["batches"] for file in (first, second) if "batches" in file]
+    if len(counts) < 2:
+        return ["whether evaluations have as many batches isn't known: a file of before taskset 0.2.2 doesn't say"]
+    return alike.batches_notes(dict(zip(("the first file", "the second"), counts)), [])
 
 
 def _check_scales(first: dict[str, Any], second: dict[str, Any]) -> None:

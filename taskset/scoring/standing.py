@@ -222,7 +222,7 @@ def _rivals(frame: pd.DataFrame, tasks: Sequence[str], speeds: pd.DataFrame | No
     """(the rows of the baselines, that of Adam tuned for each task, notes); speeds: as of `rows_of_list`."""
     adam, listed = _of_adam(rivals.of_adam(frame), tasks, speeds), _of_list(frame, tasks, speeds)
     notes = []
-    if listed and (count := len(listed[0].values["train"])) < len(tasks):
+    if listed and (count := min(len(row.values["train"]) for row in listed)) < len(tasks):
         notes.append(f"the baselines have NAdamW's learned list on {count} of these {len(tasks)} tasks: compare it by `won`")
     return [*adam, *listed], adam[-1] if adam else None, notes
 

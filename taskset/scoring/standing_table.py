@@ -32,11 +32,12 @@ def terminal(standing: Standing) -> list[str]:
     speed and cost; the tasks gained and lost most; notes."""
     lines = textwrap.wrap(heading(standing), WIDTH)
     for split in SHOWN:
-        if not all(row.values.get(split) for row in standing.rows):
+        rows = [row for row in standing.rows if row.values.get(split)]
+        if not any(row.own for row in rows):
             continue
         title = run_scores.LOSSES[split]
         lines += ["", f"{title:<{TITLE}} {'trials':>6} {'mean':>6} {'median':>6} {'IQM':>6} {'':13} {'won':>4}"]
-        for row in standing.rows:
+        for row in rows:
             found = row.summary(split)
             iqm = found["IQM"]
             interval = f"[{iqm.low:.3f},{iqm.high:.3f}]"

@@ -1,5 +1,6 @@
 """Runs computed together are the runs one by one."""
 
+import dataclasses
 import functools
 
 import numpy as np
@@ -88,6 +89,21 @@ def test_who_shares_a_program():
     assert program(schedule_free_adamw(0.1)) == program(schedule_free_adamw(0.2))
     one, other = (Clipped("clipped", "clipped", sgd(0.1).formula, (), {"learning_rate": rate}, as_given) for rate in (0.1, 0.2))
     assert program(one) != program(other)
+
+
+def _decayed(t, w, g, *slots, learning_rate, decay=0.0):
+    return (w - learning_rate * (g + decay * w), *slots)
+
+
+def test_optimizers_of_one_formula_with_other_names_or_slots_do_not_share():
+    """A loop packs the numbers that the first of a group has: `decay` would be left out, or missing."""
+    plain = {"learning_rate": 0.1}
+    kinds = [
+        Elementwise("x", "decayed", _decayed, slots, settings, as_given)
+        for slots, settings in (((), plain), ((), {**plain, "decay": 5.0}), (("m",), plain), (("v",), plain))
+    ]
+    assert len({program(one) for one in kinds}) == 4
+    assert program(kinds[0]) == program(dataclasses.replace(kinds[0], settings={"learning_rate": 0.2}))
 
 
 class Momentum:

@@ -8,3 +8,8 @@ def test_columns_of_numbers_are_aligned_to_the_right():
     assert markdown.table(["name", "x", "y", "count", "share", "version"], rows).splitlines()[1] == (
         "| :-- | --: | --: | --: | --: | :-- |"
     )
+
+
+def test_a_text_stays_in_its_cell():
+    rows = markdown.table(["a"], [["our own | scan\nof 1998"], [r"|x| \| y"]]).splitlines()[2:]
+    assert rows == [r"| our own \| scan of 1998 |", r"| \|x\| \| y |"]

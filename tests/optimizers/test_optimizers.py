@@ -216,7 +216,17 @@ def test_what_is_divided_by_is_above_zero(rule, setting):
     make, first = getattr(optimizers, rule), () if rule in ("relative_muon", "relative_nadam", "prodigy") else (0.1,)
     with pytest.raises(ConfigError, match=f"{setting} 0.0 of .*: allowed is a finite number > 0"):
         make(*first, **{setting: 0.0})
+    with pytest.raises(ConfigError, match=f"{setting} 1e-50 of .*at least 1.18e-38"):  # it is 0 in float32
+        make(*first, **{setting: 1e-50})
     make(*first, **{setting: 1e-30})
+
+
+@pytest.mark.parametrize("rule, setting", [("lion", "beta2"), ("prodigy", "beta2"), ("muon", "momentum")])
+def test_an_average_that_would_never_move_is_refused(rule, setting):
+    """These rules take 1 - beta in float32; others take it before."""
+    with pytest.raises(ConfigError, match=f"{setting} 0.9999.* of {rule}: it is 1 in float32"):
+        getattr(optimizers, rule)(0.1, **{setting: 1 - 1e-9})
+    optimizers.adam(0.1, beta2=1 - 1e-9)
 
 
 @pytest.mark.parametrize("make", [optimizers.adam6p, optimizers.adam8p])

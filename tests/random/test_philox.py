@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from taskset.errors import ConfigError
 from taskset.execution.program import Program
 from taskset.random import philox, stateless
 
@@ -12,6 +13,12 @@ MANY = 5000  # words: beyond what TensorFlow's operation draws faster
 
 def given_by_tensorflow(key, n):
     return tf.random.stateless_uniform([n], key, None, None, tf.uint32, alg="philox")
+
+
+def test_a_seed_in_a_tensor_is_not_cut_to_32_bits():
+    assert stateless.as_key(tf.constant(3, tf.int64)).numpy().tolist() == [0, 3]
+    with pytest.raises(ConfigError, match="seed 4294967299: allowed in a tensor are integers that int32 holds"):
+        stateless.as_key(tf.constant(2**32 + 3, tf.int64))
 
 
 @pytest.mark.parametrize("xla", [False, True])

@@ -38,6 +38,12 @@ def test_baselines_that_are_too_short(tmp_path):
         picture.draw(TASK, [root], None, tmp_path / "a.png")
 
 
+def test_a_horizon_that_is_no_evaluation_of_the_baselines(tmp_path):
+    root = made.write(tmp_path / "made", tasks=[TASK], optimizers=["mine"], steps=310, evaluations=10)
+    with pytest.raises(ConfigError, match="no evaluation after 310 steps; the last before is after 280: evaluate so many"):
+        picture.draw(TASK, [root], None, tmp_path / "a.png")
+
+
 def test_a_path_that_cant_be_written_is_one_line(evaluation, tmp_path):
     path = tmp_path / "a.png"
     path.mkdir()

@@ -305,6 +305,28 @@ def test_runs_of_one_directory_are_alike_as_well(tmp_path):
     assert_compared(found, compared([taskset.load_curves(root=tmp_path / "both")], "mean", found))
 
 
+def test_optimizers_of_one_directory_with_fewer_seeds_are_noted(tmp_path):
+    parts = [
+        made.write(tmp_path / "two", made.TASKS[:2], optimizers=["two"], seeds=[0, 1]),
+        made.write(tmp_path / "one", made.TASKS[:1], optimizers=["one"], seeds=[0]),
+    ]
+    ship.ship(parts, tmp_path / "both")
+    (note,) = [note for note in results.read([tmp_path / "both"]).notes if "fewer seeds" in note]
+    assert note.startswith("1 setting (task, source, horizon) compared though some optimizers have fewer seeds than others")
+
+
+def test_where_nothing_gets_below_the_start_nobody_is_the_best(sweep):
+    found = results.read([sweep])
+    of_train = (found.normalizers["split"] == "train") & (found.normalizers["setting"] == 0)
+    assert found.normalizers.loc[of_train, "best_optimizer"].notna().all()
+    changed = found.normalizers.assign(normalizable=found.normalizers["normalizable"].astype(bool) & ~of_train)
+    before, after = (
+        contents(replace(found, normalizers=table), "title")[0]["normalizers"] for table in (found.normalizers, changed)
+    )
+    for column in ("best", "best_optimizer"):
+        assert after["train"][column] == [None, *before["train"][column][1:]] and after["test"] == before["test"]
+
+
 @pytest.mark.parametrize("view", list(run_scores.VIEWS))
 def test_directories_that_are_alike_are_read_once(sweep, tmp_path, monkeypatch, view):
     """And their numbers are what they are one by one."""

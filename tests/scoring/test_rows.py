@@ -85,6 +85,10 @@ def test_one_rate_for_all_is_the_best_over_tasks_however_many_seeds_they_have():
     assert tuned.values["train"] == pytest.approx({"one": 0.1, "two": 0.3}) and tuned.trials == 2
     assert rows[2].values["test"] == pytest.approx({"one": 0.3})
     assert notes == ["the baselines have NAdamW's learned list on 1 of these 2 tasks: compare it by `won`"]
+    half = frame({"two": dict.fromkeys(rivals.opt_list_names(1), (0.05, 0.2, 0.3))}, seeds=[0])
+    ten = frame({"one": dict.fromkeys(rivals.opt_list_names(10)[1:], (0.05, 0.2, 0.3))}, seeds=[0])
+    notes = standing._rivals(pd.concat([one, two, listed, half, ten]), ["one", "two"], None)[2]
+    assert notes == ["the baselines have NAdamW's learned list on 1 of these 2 tasks: compare it by `won`"]  # its first on both
     partly = pd.concat([one, two, frame({"one": {"adam_lr_-1.00": (0.0, 0.0, 0.0)}})])  # a rate that one task alone has
     rows, tuned, _ = standing._rivals(partly, ["one", "two"], None)
     assert tuned.trials == 2 and tuned.values["train"]["one"] == pytest.approx(0.1)

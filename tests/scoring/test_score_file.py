@@ -13,12 +13,12 @@ LOSSES = {"a": 0.5, "b": 0.25, "c": 0.75}
 SCALES = {(task, split): (2.0, 1.0) for task in LOSSES for split in ("train", "test")}
 
 
-def file(path, tasks, scales):
+def file(path, tasks, scales, batches=5):
     """A scores.json of made-up losses, as it is read."""
     losses = {task: LOSSES[task] for task in tasks}
     row = Row("mine", 1, {"train": losses, "test": losses}, 0, 2 * len(tasks), own=True)
     standing = Standing("small:1", 2000, "end", list(tasks), [row], None, scales=scales)
-    score_file.write(standing, candidates.candidate("lion"), 2, path)
+    score_file.write(standing, candidates.candidate("lion"), 2, batches, path)
     return score_file.read(path)
 
 
@@ -36,6 +36,15 @@ def test_losses_by_other_scales_are_refused(tmp_path):
     assert "left out: 2 tasks that one of the files alone has" in score_file.differences(elsewhere, whole)
     with pytest.raises(ConfigError, match="no trials or tasks in common"):
         score_file.differences(elsewhere, part)
+
+
+def test_unequal_batches_are_said(tmp_path):
+    one, other = (file(tmp_path / f"{count}.json", "abc", SCALES, count) for count in (1, 50))
+    lines = score_file.differences(one, other)
+    assert any("batches in an evaluation: the first file 1, the second 50;" in line for line in lines)
+    assert not any("batches" in line for line in score_file.differences(one, one))
+    old = {key: value for key, value in other.items() if key != "batches"}
+    assert any("as many batches isn't known" in line for line in score_file.differences(old, other))
 
 
 def test_the_command_takes_directories_and_prints_lines_of_80(tmp_path, run_here):

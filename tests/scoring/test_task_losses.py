@@ -50,6 +50,17 @@ def test_baselines_alone_have_no_tasks_gained_or_lost():
     assert "gained most" not in standing_table.markdown(alone)
 
 
+def test_a_row_without_test_losses_leaves_the_others_theirs():
+    found = standing(MINE, ADAM)
+    rows = [replace(row, values={**row.values, "test": row.values["train"]}) for row in found.rows]
+    listed = replace(rows[-1], title="learned list (1 task)", values={"train": {"a": 0.5}}, own=False)
+    lines = standing_table.terminal(replace(found, rows=[*rows, listed], tuned=rows[-1]))
+    start = next(i for i, line in enumerate(lines) if line.startswith("test loss "))
+    assert lines[start + len(rows)] and not lines[start + len(rows) + 1]
+    assert sum(line.startswith("learned list (1 task)") for line in lines) == 2  # of train losses, and of costs
+    assert not any(line.startswith("test loss ") for line in standing_table.terminal(found))
+
+
 def test_rows_without_train_losses_have_no_tasks_gained_or_lost():
     found = standing(MINE, ADAM)
     rows = [replace(row, values={"test": row.values["train"]}) for row in found.rows]

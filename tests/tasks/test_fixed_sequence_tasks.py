@@ -189,6 +189,16 @@ def test_short_sequences_are_learned(name, changes):
     assert loss(train(params)) < 0.2 * math.log(changes["tokens"])
 
 
+def test_integers_of_any_kind_are_taken():
+    """NumPy's are int64, and those of a corpus uint16."""
+    task = small("Copy_LSTM128_BS128_Length5_Tokens10", bs=4)
+    params, batch = task.init(0), next(task.batches("train", 0))
+    expected = float(task.loss(params, batch, 0))
+    for kind in (np.int64, np.uint16):
+        given = {name: v.numpy().astype(kind) if v.dtype.is_integer else v for name, v in batch.items()}
+        assert float(task.loss(params, given, 0)) == expected
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in NAMES if name.startswith(("Associative", "Copy"))])
 def test_published_sizes_start_finite(name):

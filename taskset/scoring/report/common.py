@@ -53,6 +53,7 @@ class Shown:
 
     view: str
     of: dict[Setting, dict[Root, tuple[set[int], set[tuple[int, ...]]]]] = field(default_factory=dict)
+    unequal: set[Setting] = field(default_factory=set)  # those in which some optimizers of a directory have fewer seeds
 
     def add(self, runs: Runs, root: Root) -> None:
         """Note the runs of a directory."""
@@ -66,6 +67,10 @@ class Shown:
                 kind[left[same]] = len(kinds)
                 kinds.append(tuple(each[:, 0].tolist()))
                 left, each = left[~same], each[:, ~same]
+        of_run = runs.frame.loc[runs.starts, [*SETTING, "optimizer"]]
+        counted_seeds = of_run.groupby([*SETTING, "optimizer"], observed=True).size().groupby(SETTING, observed=True)
+        for task, source, horizon in counted_seeds.nunique().loc[lambda kinds: kinds > 1].index:
+            self.unequal.add((str(task), str(source), int(horizon)))
         table = runs.frame.loc[runs.starts, [*SETTING, "seed"]].assign(kind=kind).drop_duplicates()
         for task, source, horizon, seed, number in table.itertuples(index=False, name=None):
             by_root = self.of.setdefault((str(task), str(source), int(horizon)), {})
@@ -78,7 +83,7 @@ class Shown:
 
         Of a setting without a common seed all runs stay. Raises `ConfigError` where there are no common steps.
         """
-        found, fewer_steps, fewer_seeds, different = dict[Setting, Alike](), 0, 0, 0
+        found, fewer_steps, of_common, different = dict[Setting, Alike](), 0, set[Setting](), 0
         for setting, by_root in self.of.items():
             each = [seeds for seeds, _ in by_root.values()]
             grids = set[tuple[int, ...]]().union(*(kinds for _, kinds in by_root.values()))
@@ -89,11 +94,17 @@ class Shown:
             if unequal_steps or unequal_seeds:
                 steps = _common_steps(setting, grids) if unequal_steps else tuple(sorted(set[int]().union(*grids)))
                 found[setting] = Alike(steps, tuple(sorted(common or every)))
-                fewer_steps, fewer_seeds = fewer_steps + unequal_steps, fewer_seeds + unequal_seeds
+                fewer_steps += unequal_steps
+                if unequal_seeds:
+                    of_common.add(setting)
         notes = [
             (fewer_steps, "over the evaluations that all their runs have: some have more, which curves show"),
-            (fewer_seeds, "over the seeds that all their directories have: runs of others are left out"),
+            (len(of_common), "over the seeds that all their directories have: runs of others are left out"),
             (different, "over runs of different seeds: their directories have none in common"),
+            (
+                len(self.unequal - of_common),
+                "though some optimizers have fewer seeds than others: the best of several is then too low",
+            ),
         ]
         named = ((f"{counted(count, 'setting')} (task, source, horizon)", text) for count, text in notes if count)
         return found, [f"{settings} compared {text}" for settings, text in named]

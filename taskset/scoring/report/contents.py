@@ -148,7 +148,10 @@ def _filled(shape: tuple[int, int], where: tuple[np.ndarray, np.ndarray], values
 
 def _column(found: Results, column: str) -> pd.DataFrame:
     """A column of the normalizers: one row per setting, in order, one column per split."""
-    wide = found.normalizers.pivot(index="setting", columns="split", values=column)
+    rows = found.normalizers
+    if column in ("best", "best_optimizer"):  # where nothing gets below the start, they are of whoever stands first there
+        rows = rows.assign(**{column: rows[column].astype(object).where(rows["normalizable"].astype(bool), None)})
+    wide = rows.pivot(index="setting", columns="split", values=column)
     return wide.reindex(index=range(len(found.settings)), columns=list(SPLITS))
 
 

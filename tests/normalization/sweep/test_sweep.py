@@ -124,6 +124,13 @@ def test_normalizer_by_hand():
     assert n(n.inverse(0.3)) == pytest.approx(0.3)
 
 
+def test_each_seed_counts_once_in_the_initial_loss():
+    """Also where optimizers have unequal numbers of them; and one start that is not finite leaves no normalizer."""
+    runs = {("a", 0): [10.0, 2.0, 3.0], ("a", 1): [2.0, 1.0, 2.0], ("b", 0): [10.0, 9.0, 8.0]}
+    assert (fit(curves(runs))["initial"] == 6.0).all()
+    assert not fit(curves({**runs, ("c", 2): [np.nan, np.nan, np.nan]}))["normalizable"].any()
+
+
 def test_normalizer_of_negative_losses_and_of_none_below_the_start():
     row = fit(curves({("a", 0): [-10.0, -3000.0, -2000.0]})).iloc[0]
     assert row["normalizable"] and row["best"] == -3000.0
