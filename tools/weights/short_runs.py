@@ -2,7 +2,7 @@
 
     python -m tools.weights.short_runs train --out DIR [--only base rms ..] [--minutes 6]
     python -m tools.weights.short_runs judge --out DIR [--tasks tiny package]
-    python -m tools.weights.short_runs table --out DIR [--publish]
+    python -m tools.weights.short_runs table --out DIR [--section short_runs] [--publish]
 
 `train`: each variant trains for the same CPU minutes in this process, on the cheapest training tasks of `tiny:1`, MLPs and
 autoencoders with batches of 32, and quadratics; programs are compiled before these minutes. The same call resumes.
@@ -10,8 +10,9 @@ DIR/NAME/weights.npz: the weights at the end; weights_1.5.npz, weights_3.npz: af
 `--suite` trains on another suite.
 
 `judge` runs all of these weights for 200 and 2,000 steps on the validation tasks of `tiny:1`, and those at the end on the tasks
-of heldout-valid:1 that take at most .3 ms a step, at most two of a family, with one seed. `table` is the section
-"short_runs": weights beside the hand-designed rule that they start from, and a paired difference to `base`.
+of heldout-valid:1 that take at most .3 ms a step, at most two of a family, with one seed. `table` is a section
+of the document: weights beside the hand-designed rule that they start from, and a paired difference to `base`. It has what
+was judged in DIR: of variants that were trained later, with a `base` of their own, another section.
 """
 
 from __future__ import annotations
@@ -313,7 +314,7 @@ def show(arguments):
         curves = run_curves.read(sorted(folder.glob("*")) or [folder])
         parts += [TITLES[name].format(curves["task"].nunique()), table_of(curves, suite, says)]
     text = "\n\n".join(parts) + f"\n\n{report.conditions('tensorflow', 'numpy')}."
-    report.show(arguments, "short_runs", text, one_run.document_of("short_runs"))
+    report.show(arguments, arguments.section, text, one_run.document_of(arguments.section))
 
 
 def main():
@@ -325,7 +326,9 @@ def main():
     command.add_argument("--minutes", type=float, default=6.0, help="CPU minutes of each variant.")
     task_choice.per_family_option(command, [("conv_*", 0), ("*", 3)])  # of --suite; convolutions are slow under XLA on a CPU
     commands.add_parser("judge").add_argument("--tasks", nargs="+", choices=("tiny", "package"), default=("tiny", "package"))
-    report.publish_option(commands.add_parser("table"), "the section short_runs of its document")
+    command = commands.add_parser("table")
+    command.add_argument("--section", default="short_runs", help="The section of the document that has it.")
+    report.publish_option(command, "the section of its document")
     for command in commands.choices.values():
         command.add_argument("--out", type=Path, required=True, help="Directory of the trainings.")
     arguments = parser.parse_args()
