@@ -311,6 +311,8 @@ def show(arguments):
     parts = []
     for name, suite in judged_suites().items():
         folder = out / "judged" / name
+        if not folder.exists():  # judged with --tasks of the other alone
+            continue
         curves = run_curves.read(sorted(folder.glob("*")) or [folder])
         parts += [TITLES[name].format(curves["task"].nunique()), table_of(curves, suite, says)]
     text = "\n\n".join(parts) + f"\n\n{report.conditions('tensorflow', 'numpy')}."
