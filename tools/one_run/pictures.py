@@ -20,8 +20,9 @@ import numpy as np
 
 from taskset.execution.runtime import start_tensorflow
 from taskset.normalization.normalizer import normalize
-from taskset.scoring import rivals, statistics, suites
+from taskset.scoring import rivals, statistics
 from taskset.scoring.rows import expected_of_best
+from taskset.scoring.suites import by_name
 from tools import report
 from tools.experiments import page
 from tools.one_run import run_curves
@@ -98,7 +99,7 @@ def overview(found, name, families, path):
             axes.spines[["top", "right"]].set_visible(False)
         panels[0, 0].set_ylabel("mean normalized train loss", fontsize=8)
         panels[1, 0].set_ylabel("tasks", fontsize=8)
-        panels[0, 0].legend(fontsize=8, frameon=False)
+        panels[0, -1].legend(loc="upper right", fontsize=8, frameon=False)  # losses of the longest runs are the lowest
         figure.legend(*panels[2, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8, frameon=False)
 
 
@@ -174,13 +175,13 @@ def learning_curves(found, curves, name, suite, path):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     report.folder_options(parser)
-    parser.add_argument("suite", help="Suite file.")
+    parser.add_argument("suite", help="Suite file, or a name of `python -m learned suite --list`.")
     parser.add_argument("directories", nargs="+", type=Path, help="What `tools.one_run weights` and `rivals` wrote.")
     parser.add_argument("--split", default="valid", help="Tasks of the suite: train, valid or test.")
     parser.add_argument("--name", required=True, help="The optimizer that the pictures are about.")
     arguments = parser.parse_args()
     start_tensorflow(threads=1)
-    suite = suites.load(arguments.suite)
+    suite = by_name.get_suite(arguments.suite)
     found, curves = measured(suite, arguments.directories)
     names = {entry.task for entry in suite.of_split(arguments.split)}
     found = found[found.index.get_level_values("task").isin(names)]
