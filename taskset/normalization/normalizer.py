@@ -109,13 +109,17 @@ def _starts_of_unequal_seeds(curves: pd.DataFrame) -> dict[tuple[Any, ...], dict
     Elsewhere it is the mean of the optimizers' means, in which each seed counts alike.
     """
     key = ["task", "source", "horizon"]
-    first = curves[curves["step"] == 0]
-    counts = first.groupby([*key, "optimizer"], observed=True).size().groupby(key, observed=True).nunique()
-    found = {}
-    for setting in counts.index[counts > 1]:
+    first, found = curves[curves["step"] == 0], {}
+    for setting in with_unequal_seeds(first, key):
         own = first[(first[key] == list(setting)).all(axis=1)].astype({split: np.float64 for split in SPLITS})
         found[setting] = own.groupby("seed")[list(SPLITS)].mean().mean(skipna=False).to_dict()
     return found
+
+
+def with_unequal_seeds(runs: pd.DataFrame, key: list[str]) -> pd.Index:
+    """The values of the columns `key` for which optimizers have unequal numbers of runs. runs: a row for each run."""
+    counts = runs.groupby([*key, "optimizer"], observed=True).size().groupby(key, observed=True).nunique()
+    return counts.index[counts > 1]
 
 
 def _scale(means: pd.DataFrame, split: str, start: float | None) -> dict[str, Any]:

@@ -173,8 +173,7 @@ class Task:
         """(loss, {name: scalar})."""
         params, batch = self._checked_params(params), self._checked_batch(batch)
         dtype = next(iter(params.values())).dtype
-        kinds = {name: kind for name, (_, kind) in self.batch_shapes.items()}
-        batch = {name: tf.cast(v, dtype if v.dtype.is_floating else kinds[name]) for name, v in batch.items()}
+        batch = {k: tf.cast(v, dtype if v.dtype.is_floating else self.batch_shapes[k][1]) for k, v in batch.items()}
         try:
             result = self._functional.apply(params, batch, stateless.as_key(seed))
         except (TypeError, ValueError) as error:

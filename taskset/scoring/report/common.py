@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 import numpy as np
 
 from taskset.errors import counted
+from taskset.normalization.normalizer import with_unequal_seeds
 from taskset.scoring import run_scores
 from taskset.scoring.report.scales import SETTING
 
@@ -67,9 +68,7 @@ class Shown:
                 kind[left[same]] = len(kinds)
                 kinds.append(tuple(each[:, 0].tolist()))
                 left, each = left[~same], each[:, ~same]
-        of_run = runs.frame.loc[runs.starts, [*SETTING, "optimizer"]]
-        counted_seeds = of_run.groupby([*SETTING, "optimizer"], observed=True).size().groupby(SETTING, observed=True)
-        for task, source, horizon in counted_seeds.nunique().loc[lambda kinds: kinds > 1].index:
+        for task, source, horizon in with_unequal_seeds(runs.frame.loc[runs.starts], SETTING):
             self.unequal.add((str(task), str(source), int(horizon)))
         table = runs.frame.loc[runs.starts, [*SETTING, "seed"]].assign(kind=kind).drop_duplicates()
         for task, source, horizon, seed, number in table.itertuples(index=False, name=None):
