@@ -55,7 +55,7 @@ def test_columns_of_the_overview_have_titles_one_axis_and_a_legend_of_what_they_
     assert len({(line.get_color(), line.get_marker()) for line in shown}) == len({line.get_marker() for line in shown}) == 4
     labels = [text.get_text() for text in saved_figures[0].legends[0].get_texts()]
     assert labels == [line.get_label() for line in shown] == ["Adam's best rate of each task", "ours", "hand_made", "other"]
-    above = [text.get_text() for text in panels[0, 0].get_legend().get_texts()]
+    above = [text.get_text() for text in panels[0, 1].get_legend().get_texts()]
     assert {"95% interval of its mean: Adam", "95% interval of its mean: ours"} <= set(above)
 
 
