@@ -200,6 +200,11 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         for variable in variables:
             if keras.backend.standardize_dtype(variable.dtype) != "float32":
                 raise ConfigError(f"variable {variable.path} is {variable.dtype}: allowed is float32 under {self._learned.name}")
+            if getattr(variable, "overwrite_with_gradient", False):
+                raise ConfigError(
+                    f"variable {variable.path} is given its next value as its gradient, as scales of float8 layers are: allowed "
+                    f"are float32, bfloat16 and float16 layers under {self._learned.name}"
+                )
             if 0 in variable.shape:
                 raise ConfigError(f"variable {variable.path} has shape {tuple(variable.shape)}: freeze what has no numbers")
         for glob in self._vectors:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import keras
@@ -46,7 +47,8 @@ class ValidationLoss(keras.callbacks.Callback):
             optimizer.build(self.model.trainable_variables)
         self._next = step - step % VALIDATION_INTERVAL + VALIDATION_INTERVAL
         x, y = self._batch()
-        loss = self.model.compute_loss(x, y, self.model(x, training=False), training=False)
+        with _metrics_kept(self.model):
+            loss = self.model.compute_loss(x, y, self.model(x, training=False), training=False)
         optimizer.tell_validation_loss(loss, until=self._next)
 
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
@@ -69,6 +71,19 @@ class ValidationLoss(keras.callbacks.Callback):
             f"the batches of ValidationLoss came to their end after {self._given}: allowed are a list or a tf.data.Dataset "
             "with at least one (x, y), which is iterated over again and again, or an iterator that doesn't end"
         )
+
+
+@contextlib.contextmanager
+def _metrics_kept(model: keras.Model) -> Iterator[None]:
+    """Give the model's metrics their values back: Keras counts the losses of several outputs in those of the epoch."""
+    before = {id(m): [keras.ops.convert_to_numpy(v) for v in m.variables] for m in model.metrics}
+    yield
+    for metric in model.metrics:
+        if id(metric) not in before:  # made by the first loss
+            metric.reset_state()
+            continue
+        for variable, value in zip(metric.variables, before[id(metric)]):
+            variable.assign(value)
 
 
 def _watch(model):

@@ -119,10 +119,13 @@ class Stepped:
         end = self._step + steps
         while self._step < end:
             count = min(self.loop.chunk, end - self._step)
+            began = time.process_time()
             with account("draw"):
                 raw = self.loop.draw_raw(self._seed, self._step)
+            share = (time.process_time() - began) / len(live)
             with account("train"):
                 for name in live:
+                    self._seconds[name] += share
                     self._train(name, raw, count)
             self._step += count
 
@@ -140,5 +143,5 @@ class Stepped:
         return tf.constant([*self._bases, place, step], tf.int32)
 
     def seconds(self, name: str) -> float:
-        """CPU seconds of a run's training so far."""
+        """CPU seconds of a run's training so far, its share of drawing the batches included."""
         return self._seconds[name]

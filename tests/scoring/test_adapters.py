@@ -45,6 +45,29 @@ def test_keras(task, expected):
             adapt(scaled, "scaled")
 
 
+class Named(keras.optimizers.SGD):
+    """It looks at the paths of variables, as Keras's Muon does."""
+
+    def build(self, variables):
+        super().build(variables)
+        self.scales = [0.5 if variable.path.endswith("_b") else 1.0 for variable in variables]
+
+
+def test_a_keras_optimizer_that_reads_the_paths_of_variables(task, expected):
+    same(curves(task, adapt(Named(RATE), "named")), expected)
+    if hasattr(keras.optimizers, "Muon"):  # since Keras 3.11
+        assert np.isfinite(curves(task, adapt(keras.optimizers.Muon, "muon", {"learning_rate": 0.01}))["train"]).all()
+
+
+def test_a_keras_optimizer_that_cannot_be_built_is_refused_in_one_line(task):
+    class Broken(keras.optimizers.SGD):
+        def build(self, variables):
+            raise ValueError("no room")
+
+    with pytest.raises(ConfigError, match="build of 'broken' failed: .*no room"):
+        curves(task, adapt(Broken(RATE), "broken"))
+
+
 class Tiring(keras.optimizers.SGD):
     """Steps get shorter, by a variable that Keras doesn't list."""
 

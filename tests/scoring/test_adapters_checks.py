@@ -1,5 +1,6 @@
 """What optimizers may do in a run: what comes back of a step, which variables and random numbers they use."""
 
+import time
 import types
 
 import keras
@@ -8,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from taskset.errors import ConfigError
+from taskset.execution.loop import Loop
 from taskset.optimizers import get_optimizer, sgd
 from taskset.scoring.adapters import adapt
 from taskset.scoring.candidates import candidate
@@ -377,6 +379,39 @@ def test_a_numpy_run_begins_with_nothing_of_an_earlier_one(task):
     run = candidate(Counting(False), name="counting").make(0, 1).begin(start, shapes, 1)
     with pytest.raises(ConfigError, match=left):  # by the first run already, which none may follow in this process
         run.step(lambda vector: (tf.constant(1.0), vector))
+
+
+def test_a_numpy_run_with_a_horizon_of_its_own_is_not_started_again_before_its_end():
+    class Momentum:
+        framework = "numpy"
+
+        def init(self, params):
+            self.moment = 0.0
+
+        def update(self, grads, state, params, step, hparams):
+            self.moment = 0.5 * self.moment + grads["w"]
+            return {"w": params["w"] - self.moment}, state
+
+    start, shapes = np.zeros(1, np.float32), {"w": (1,)}
+    run = adapt(Momentum(), "momentum", {"horizon": 2}).begin(start, shapes, 4)
+    for _ in range(4):
+        run.step(lambda vector: (tf.constant(1.0), tf.ones(1)))
+    assert run.vector().numpy().item() == -(1 + 1.5 + 1.75 + 1.875)
+
+
+def test_seconds_of_runs_that_step_by_themselves_have_their_share_of_drawing(task, monkeypatch):
+    drawn = Loop.draw_raw
+
+    def slowly(self, seed, step):
+        end = time.process_time() + 0.2
+        while time.process_time() < end:
+            pass
+        return drawn(self, seed, step)
+
+    monkeypatch.setattr(Loop, "draw_raw", slowly)
+    pair = types.SimpleNamespace(framework="numpy", init=lambda params: None, update=lambda g, s, p, t, h: (p, s))
+    seconds = curves(task, adapt(pair, "pair"))["seconds"]
+    assert seconds.max() >= 0.2
 
 
 def test_what_a_numpy_start_writes_into_the_parameters_is_no_part_of_the_run(task, expected):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 import numpy as np
 import tensorflow as tf
 
-from taskset.errors import ConfigError, shown
+from taskset.errors import ConfigError, calling, shown
 from taskset.execution import code_digest
 from taskset.execution.checked import traced
 from taskset.normalization.sweep.run_groups import OneByOne
@@ -121,7 +121,7 @@ class Keras:
         rate = _rate(optimizer)
         self._hparams = {_RATE: rate} if isinstance(rate, float) else {}
         self.rule = _rule(optimizer, self._hparams)
-        self._parts: tuple[keras.optimizers.Optimizer, list[tf.Variable], list[tf.Variable]] | None = None
+        self._parts: tuple[keras.optimizers.Optimizer, list[keras.Variable], list[tf.Variable]] | None = None
 
     def hparams(self, horizon: int) -> dict[str, float]:
         """The learning rate, where it is a number."""
@@ -130,10 +130,13 @@ class Keras:
 
     def init(self, params: Params) -> State:
         """The optimizer's own variables at its start, {number: tensor}; builds it for these parameters."""
+        import keras
+
         with tf.init_scope():
             optimizer = self._make()
-            weights = [tf.Variable(w, name=_plain(path)) for path, w in params.items()]
-            optimizer.build(weights)
+            weights = [keras.Variable(w, name=_plain(path)) for path, w in params.items()]  # Keras's own: some read their paths
+            with calling(optimizer.build, f"build of {self.name!r} failed"):
+                optimizer.build(weights)
             self._parts = optimizer, weights, _variables(optimizer, weights)
             return {str(i): tf.identity(v) for i, v in enumerate(self._parts[2])}
 
@@ -150,8 +153,9 @@ class Keras:
             weight.assign(w)
         gradients = [grads[path] for path in params]
         what = f"update of {self.name!r}"
-        traced(optimizer.update_step, lambda: optimizer.apply(gradients, weights), what, may_change=[*weights, *own])
-        moved = {path: weight.read_value() for path, weight in zip(params, weights)}
+        may_change = [*map(_value, weights), *own]
+        traced(optimizer.update_step, lambda: optimizer.apply(gradients, weights), what, may_change=may_change)
+        moved = {path: _value(weight).read_value() for path, weight in zip(params, weights)}
         return moved, {str(i): variable.read_value() for i, variable in enumerate(own)}
 
 
@@ -164,10 +168,10 @@ def _value(variable: keras.Variable | tf.Variable) -> tf.Variable:
     return getattr(variable, "value", variable) if not isinstance(variable, tf.Variable) else variable
 
 
-def _variables(optimizer: keras.optimizers.Optimizer, weights: Sequence[tf.Variable]) -> list[tf.Variable]:
+def _variables(optimizer: keras.optimizers.Optimizer, weights: Sequence[keras.Variable]) -> list[tf.Variable]:
     """All variables that the optimizer may change: Keras lists its own kind, not a subclass's TensorFlow variables."""
     found = {id(_value(v)): _value(v) for v in (*optimizer.variables, *_within(vars(optimizer)))}
-    return [v for key, v in found.items() if key not in {id(weight) for weight in weights}]
+    return [v for key, v in found.items() if key not in {id(_value(weight)) for weight in weights}]
 
 
 def _within(values: Any) -> Iterator[Any]:

@@ -66,7 +66,8 @@ class NumPy:
 
     def _begun_as_the_first(self, start: np.ndarray, shapes: ParameterShapes, horizon: int) -> NumPySteps:
         left = python_state.of(self._update)
-        steps = NumPySteps(self._init, self._update, start, shapes, self.name, with_steps(self._hparams, horizon))
+        hparams = with_steps(self._hparams, horizon)
+        steps = NumPySteps(self._init, self._update, start, shapes, self.name, hparams, horizon)
         begun = python_state.of(self._update)
         if self._begun is None:
             self._begun = begun
@@ -80,14 +81,22 @@ class NumPy:
 
 
 class NumPySteps:
-    """A run in progress: {path: array} and the functions' state. at_end: called after the last step."""
+    """A run in progress: {path: array} and the functions' state. at_end: called after step `horizon`, the last."""
 
     at_end: Callable[[], object] | None = None
 
     def __init__(
-        self, init: Init, update: Update, start: np.ndarray, shapes: ParameterShapes, name: str, hparams: Mapping[str, float]
+        self,
+        init: Init,
+        update: Update,
+        start: np.ndarray,
+        shapes: ParameterShapes,
+        name: str,
+        hparams: Mapping[str, float],
+        horizon: int,
     ) -> None:
-        self._shapes, self._update, self._name, self._hparams, self._taken = shapes, update, name, hparams, 0
+        self._shapes, self._update, self._name, self._hparams = shapes, update, name, hparams
+        self._taken, self._horizon = 0, horizon
         self._ends = ends(shapes)
         self._params: Arrays = self._split(start)
         with calling(init, f"init of {name!r} failed"):
@@ -119,7 +128,7 @@ class NumPySteps:
         check_paths(params, self._shapes, self._name)
         self._params = {path: self._checked(path, params[path]) for path in self._shapes}
         self._taken += 1
-        if self._taken == self._hparams["horizon"] and self.at_end:
+        if self._taken == self._horizon and self.at_end:  # hparams may have a "horizon" of the user's own
             self.at_end()
 
     def _checked(self, path: str, value: Any) -> np.ndarray:

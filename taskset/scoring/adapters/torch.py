@@ -15,6 +15,7 @@ from taskset.execution.checked import wrong
 from taskset.execution.runtime import keep_triton_out
 from taskset.scoring.adapters.factories import called, parameters_after_first
 from taskset.scoring.stepped import EvaluateVector, ParameterShapes, Stepped, sizes
+from taskset.tasks.elsewhere.vector import cpu_dlpack
 
 if TYPE_CHECKING:
     import torch
@@ -149,7 +150,7 @@ class TorchSteps:
             self._optimizer.step(*closure)
 
     def _from_tensorflow(self, vector: tf.Tensor) -> torch.Tensor:
-        return self._torch.utils.dlpack.from_dlpack(tf.experimental.dlpack.to_dlpack(vector))
+        return self._torch.utils.dlpack.from_dlpack(cpu_dlpack(vector))
 
     def _give(self, gradients: Sequence[torch.Tensor]) -> None:
         for parameter, gradient in zip(self._parameters, gradients):

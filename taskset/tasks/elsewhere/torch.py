@@ -11,7 +11,7 @@ import torch
 from taskset.errors import ConfigError, shown
 from taskset.execution.runtime import keep_triton_out
 from taskset.random import seeds
-from taskset.tasks.elsewhere.vector import RawTensors, ValueAndGradients, VectorTask, bases
+from taskset.tasks.elsewhere.vector import RawTensors, ValueAndGradients, VectorTask, bases, cpu_dlpack
 
 if TYPE_CHECKING:
     from taskset.tasks.base import Task
@@ -100,9 +100,9 @@ class _Loss(torch.autograd.Function):
     @staticmethod
     def forward(ctx, program, raw, numbers, vectors, vector, *parameters):
         loss, gradients = program(tf.experimental.dlpack.from_dlpack(torch.utils.dlpack.to_dlpack(vector)), raw, numbers)
-        ctx.gradients = torch.utils.dlpack.from_dlpack(tf.experimental.dlpack.to_dlpack(gradients))
+        ctx.gradients = torch.utils.dlpack.from_dlpack(cpu_dlpack(gradients))
         ctx.vectors = vectors
-        return torch.utils.dlpack.from_dlpack(tf.experimental.dlpack.to_dlpack(loss))
+        return torch.utils.dlpack.from_dlpack(cpu_dlpack(loss))
 
     @staticmethod
     def backward(ctx, gradient):

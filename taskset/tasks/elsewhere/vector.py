@@ -6,7 +6,7 @@ A tensor that changes hands costs microseconds, whatever its size: as many as a 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import tensorflow as tf
@@ -79,6 +79,11 @@ class VectorTask:
             return tf.raw_ops.StatefulPartitionedCall(args=given, Tout=dtypes, f=outer)
 
         return call
+
+
+def cpu_dlpack(tensor: tf.Tensor) -> Any:
+    """The DLPack capsule of a tensor's memory, of a copy of it where that is not the CPU's: PyTorch's parameters are there."""
+    return tf.experimental.dlpack.to_dlpack(tensor if "CPU" in tensor.device else tensor.cpu())
 
 
 def bases(seed: int, split: str) -> list[int]:

@@ -344,6 +344,17 @@ def test_batches_are_gone_through_again_and_again():
             np.testing.assert_array_equal(v, w)
 
 
+def test_validation_losses_of_several_outputs_are_none_of_the_train_losses():
+    given = keras.Input((5,))
+    outputs = {name: keras.layers.Dense(1, name=name)(given) for name in ("a", "b")}
+    keras_model = keras.Model(given, outputs)
+    keras_model.compile(optimizer=made("hierarchical"), loss={"a": "mse", "b": "mse"}, jit_compile=False)
+    x = data(batches=1)[0]
+    train, valid = ({name: np.full((BATCH, 1), value, np.float32) for name in outputs} for value in (0.0, 1000.0))
+    history = keras_model.fit(x, train, batch_size=BATCH, verbose=0, callbacks=[ValidationLoss([(x, valid)])]).history
+    assert history["loss"][0] == pytest.approx(history["a_loss"][0] + history["b_loss"][0], rel=1e-5)
+
+
 @pytest.mark.parametrize("batches, after", [([], 0), (iter(validation(2)), 2), (iter([]), 0)])
 def test_batches_that_end_are_an_error_and_not_fewer_steps(batches, after):
     refused(f"came to their end after {after}", lambda: trained_by(batches))

@@ -118,6 +118,10 @@ def test_what_is_refused():
         assert "\n" not in str(error.value)
     finally:
         keras.mixed_precision.set_global_policy("float32")
+    if hasattr(keras.Variable(0.0), "overwrite_with_gradient"):  # since Keras 3.4
+        scale = keras.Variable(1.0, name="inputs_scale")
+        scale.overwrite_with_gradient = True
+        refused("inputs_scale is given its next value as its gradient", lambda: made("mlp").build([scale]))
     half = keras.Variable(np.ones(3), dtype="bfloat16")
     refused("is bfloat16: allowed is float32", lambda: made("anchored").build([half]))
     refused("weight decay 1.0: allowed is at least 0 and below 1", lambda: made("mlp", weight_decay=1.0))
