@@ -51,7 +51,7 @@ def test_a_training_does_not_notice(monkeypatch):
         made = []
 
         def few(make, needed, _):
-            return EstimatorCache(lambda name: made.append(name) or make(name), needed, most, room=0)
+            return EstimatorCache(lambda name: made.append(name) or make(name), needed, most, lambda: len(made), room=0)
 
         monkeypatch.setattr(task_pool, "EstimatorCache", few)
         one = TaskPool(suite(names), chosen)
