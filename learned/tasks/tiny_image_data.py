@@ -68,7 +68,9 @@ class TinyBatches:
 
     def __init__(self, batch_size: int, images: Arrays, labels: Arrays, origin: dict[str, Any]) -> None:
         self.images, self.labels, self.origin = images, labels, origin
-        self._orders = {split: EpochOrder(range(len(rows)), batch_size) for split, rows in labels.items()}
+        self._orders = {
+            split: EpochOrder(range(len(rows)), batch_size, f"{origin['name']}, {split}") for split, rows in labels.items()
+        }
 
     def __call__(self, split: str, seed: int, start: int, count: int) -> RawBatch:
         rows = self._orders[split](seed, split, start, count)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 
-from taskset.errors import unknown
+from taskset.errors import ConfigError, counted, shown, unknown, whole_number
 from taskset.random import seeds
 
 if TYPE_CHECKING:
@@ -94,12 +94,14 @@ class OrderInBlocks:
 
     A subclass defines `_draw(seed, split, block)`: positions in `rows`, int [per_block, batch size]. The last `kept` blocks stay
     in memory.
+
+    rows: numbers of the rows, a range of any step. Raises `ConfigError` for other rows, and a `batch_size` below 1.
     """
 
     kept = 4
 
     def __init__(self, rows: range, batch_size: int, per_block: int) -> None:
-        self.rows, self.batch_size, self.per_block = rows, batch_size, per_block
+        self.rows, self.batch_size, self.per_block = _checked_rows(rows), whole_number("batch_size", batch_size), per_block
         self._blocks: dict[tuple[int, str, int], np.ndarray] = {}
 
     def _draw(self, seed: int, split: str, block: int) -> np.ndarray:
@@ -118,15 +120,29 @@ class OrderInBlocks:
     def __call__(self, seed: int, split: str, start: int, count: int) -> np.ndarray:
         """Row numbers of batches `start .. start + count - 1`: int64 [count, batch size]."""
         steps = [divmod(step, self.per_block) for step in range(start, start + count)]
-        return self.rows.start + np.stack([self._block(seed, split, block)[i] for block, i in steps])
+        return self.rows.start + self.rows.step * np.stack([self._block(seed, split, block)[i] for block, i in steps])
+
+
+def _checked_rows(rows: range) -> range:
+    if not isinstance(rows, range):
+        raise ConfigError(f"rows {shown(rows)}: allowed is a range of row numbers, such as range(500)")
+    return rows
 
 
 class EpochOrder(OrderInBlocks):
-    """The order of examples: each epoch is a new permutation, without its incomplete last batch; epochs follow without end."""
+    """The order of examples: each epoch is a new permutation, without its incomplete last batch; epochs follow without end.
 
-    def __init__(self, rows: range, batch_size: int) -> None:
+    rows: a range with at least `batch_size` numbers. of: whose rows they are, for the error message. Raises `ConfigError`.
+    """
+
+    def __init__(self, rows: range, batch_size: int, of: str = "") -> None:
+        rows, batch_size = _checked_rows(rows), whole_number("batch_size", batch_size)
         if len(rows) < batch_size:
-            raise ValueError(f"a batch of {batch_size} can't be drawn from {len(rows)} examples")
+            whose = f" of {of}" if of else ""
+            raise ConfigError(
+                f"a batch of {batch_size} can't be drawn from {counted(len(rows), 'example')}{whose}: allowed is a batch_size "
+                "of at most that many"
+            )
         super().__init__(rows, batch_size, len(rows) // batch_size)
 
     def _draw(self, seed: int, split: str, block: int) -> np.ndarray:

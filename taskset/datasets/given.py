@@ -10,7 +10,8 @@ import numpy as np
 from taskset.datasets.base import DataSpec, RawBatch, RawBatches
 from taskset.errors import ConfigError, cut, shown
 
-RawShapes: TypeAlias = dict[str, tuple[tuple[int, ...], int]]  # {name: (shape, values from 0 to below this)} of a `RawBatch`
+# {name: (shape, limit)} of a `RawBatch`: whole numbers from 0 to below the limit, or finite floats where it is None
+RawShapes: TypeAlias = dict[str, tuple[tuple[int, ...], int | None]]
 
 
 class Repeatable:
@@ -28,7 +29,7 @@ class Repeatable:
         return getattr(self._draw, "origin", None)
 
     def __call__(self, split: str, seed: int, start: int, count: int) -> RawBatch:
-        raw = self._draw(split, seed, start, count)
+        raw = _kept(self._draw(split, seed, start, count))
         self.check(raw, split, seed, start, count)
         return raw
 
@@ -46,6 +47,13 @@ class Repeatable:
                 'as taskset.random.seeds.generator(seed, "purpose", split, number) draws it'
             )
         self._seen.add(split)
+
+
+def _kept(raw: Any) -> Any:
+    """A draw with copies of its arrays: a function may fill the same arrays again in its next draw, while this one is read."""
+    if not isinstance(raw, Mapping):
+        return raw
+    return {name: array.copy() if isinstance(array, np.ndarray) else array for name, array in raw.items()}
 
 
 def _equal(one: Any, other: Any) -> bool:
@@ -67,7 +75,7 @@ class GivenBatches:
         self._repeatable = Repeatable(draw, f"raw_batches of source {source!r}")
 
     def __call__(self, split: str, seed: int, start: int, count: int) -> RawBatch:
-        raw = self._draw(split, seed, start, count)
+        raw = _kept(self._draw(split, seed, start, count))
         if self._wanted is not None:
             self._check(raw, self._wanted, count)
         self._repeatable.check(raw, split, seed, start, count)
@@ -78,11 +86,14 @@ class GivenBatches:
             given = cut(", ".join(map(repr, raw))) if isinstance(raw, Mapping) else shown(raw)
             raise self._error(f"gave {given}", f"an array each of {', '.join(map(repr, wanted))}")
         for name, (shape, limit) in wanted.items():
-            array = raw[name]
-            if not isinstance(array, np.ndarray) or array.shape != (count, *shape) or array.dtype.kind not in "biu":
+            array, numbers, kinds = raw[name], *(("floats", "f") if limit is None else ("whole numbers", "biu"))
+            if not isinstance(array, np.ndarray) or array.shape != (count, *shape) or array.dtype.kind not in kinds:
                 kind = f"{array.dtype} {list(array.shape)}" if isinstance(array, np.ndarray) else shown(array)
-                raise self._error(f"gave {name!r} as {kind}", f"an array of whole numbers {[count, *shape]}")
-            if array.size and not 0 <= array.min() <= array.max() < limit:
+                raise self._error(f"gave {name!r} as {kind}", f"an array of {numbers} {[count, *shape]}")
+            if limit is None:
+                if not (finite := np.isfinite(array)).all():
+                    raise self._error(f"gave {name!r} with {array[~finite][0]}", "finite numbers")
+            elif array.size and not 0 <= array.min() <= array.max() < limit:
                 outside = array[(array < 0) | (array >= limit)]
                 raise self._error(f"gave {name!r} with {outside[0]}", f"0 to {limit - 1}")
 

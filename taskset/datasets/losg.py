@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from taskset.datasets.base import BatchShapes, Computed, DataSpec, EpochOrder, OrderInBlocks, RawBatch
+from taskset.datasets.given import RawShapes
 from taskset.random import seeds
 
 if TYPE_CHECKING:
@@ -85,6 +86,16 @@ class _SmallSet(Computed):
     def num_rows(self) -> int:
         """The number of rows that there are in the end."""
         return self.num_samples
+
+    @property
+    def batch(self) -> BatchShapes:
+        """{name: (shape, dtype)} of a prepared batch."""
+        raise NotImplementedError
+
+    @property
+    def raw(self) -> RawShapes:
+        """{name: (shape, limit)} of a raw batch: labels and ids are 0 or 1, features are floats."""
+        return {name: (shape, 2 if dtype == "int32" else None) for name, (shape, dtype) in self.batch.items()}
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All rows."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from taskset.datasets.base import BatchShapes, Computed, RawBatch, RawBatches
+from taskset.datasets.given import RawShapes
 from taskset.random import seeds
 
 if TYPE_CHECKING:
@@ -58,6 +59,11 @@ class _Generated(Computed):
     def batch(self) -> BatchShapes:
         """tokens, target, mask, each [batch size, length]. The mask is 1 on the steps that count; on others, the target is 0."""
         return _batch(self.batch_size, self.length)
+
+    @property
+    def raw(self) -> RawShapes:
+        """{name: (shape, limit)} of a raw batch: symbols, and the weights of the steps."""
+        return {name: (shape, self.num_symbols if dtype == "int32" else None) for name, (shape, dtype) in self.batch.items()}
 
     def open(self, source: str | None = None, data_dir: Directory | None = None) -> RawBatches:
         """Draws batches from (split, seed, step); both arguments are ignored."""

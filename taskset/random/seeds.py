@@ -40,12 +40,23 @@ def first_seeds(count: int) -> tuple[int, ...]:
     return tuple(range(whole_number("seeds", count, note=", the number of runs")))
 
 
-def stream(seed: int, *purpose: str | int) -> int:
+def stream(seed: int, *purpose: str | SupportsIndex) -> int:
     """A non-negative 31-bit integer for (seed, purpose): `stream(3, "order", "train", 7)`.
 
-    A CRC-32 of the words: it names the stream and is not random itself.
+    A CRC-32 of the words: it names the stream and is not random itself. Integers of any kind are those of Python.
+    Raises: ConfigError for a purpose with anything but texts and integers.
     """
-    return zlib.crc32(repr((int(seed), *purpose)).encode()) & 0x7FFFFFFF
+    return zlib.crc32(repr((int(seed), *map(_word, purpose))).encode()) & 0x7FFFFFFF
+
+
+def _word(part: str | SupportsIndex) -> str | int:
+    """Part of a purpose in Python's own type: NumPy's have another `repr`, and another one in each of its versions."""
+    if isinstance(part, str):
+        return str.__str__(part)
+    number = integer(part)
+    if number is None:
+        raise ConfigError(f"purpose {shown(part)} of a random draw: allowed are texts and integers")
+    return number
 
 
 def batch_seed(seed: int, split: str) -> int:
@@ -66,6 +77,6 @@ def evaluation_seed(seed: int, split: str) -> int:
     return stream(seed, "loss", "evaluate", split)
 
 
-def generator(seed: int, *purpose: str | int) -> np.random.Generator:
-    """An independent `numpy.random.Generator` (PCG64) for (seed, purpose)."""
+def generator(seed: int, *purpose: str | SupportsIndex) -> np.random.Generator:
+    """An independent `numpy.random.Generator` (PCG64) for (seed, purpose). Raises: as `stream`."""
     return np.random.Generator(np.random.PCG64([int(seed), stream(seed, *purpose)]))

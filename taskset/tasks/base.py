@@ -277,10 +277,13 @@ class Task:
                 f"as_{package} of {shown(self.name)} needs {package}, which is not installed: pip install {package}"
             )
 
+    def _no_data(self) -> ConfigError:
+        return ConfigError(f"task {shown(self.name)} reads no data")
+
     @functools.cached_property
     def _open(self) -> RawBatches:
         if self.data is None:
-            raise ConfigError(f"task {shown(self.name)} reads no data")
+            raise self._no_data()
         if lacking := [part for part in ("open", "prepare") if not hasattr(self.data, part)]:
             raise ConfigError(
                 f"the data of {shown(self.name)} has no {', no '.join(lacking)}: allowed is what taskset.datasets.base.DataSpec "
@@ -298,13 +301,17 @@ class Task:
     def reading(self, raw_batches: RawBatches, source: str) -> Task:
         """The same task on other data: a copy that draws from `raw_batches` (`taskset.datasets.base.RawBatches`).
 
-        source: what results on that data are to be called. Raises `ConfigError` for a name of the package's own sources; the task
-        does where names, shapes or values of what it draws are not those that it reads.
+        source: what results on that data are to be called. Raises `ConfigError` for a name of the package's own sources, and for
+        a task that reads no data. The new task does where names, shapes or values of what it draws are not those that it reads.
+        Where the task's data has no attribute `raw` (`InMemoryData`, data of a user's own), the loss looks at names, shapes and
+        dtypes, and nothing at values.
         """
         if not isinstance(source, str) or not source.strip() or "/" in source or source in (*SOURCES, "none"):
             raise ConfigError(f"source {shown(source)}: allowed is a name without /, other than {', '.join(SOURCES)} and none")
         if not callable(raw_batches):
             raise ConfigError(f"raw_batches {shown(raw_batches)}: allowed is a function of split, seed, start and count")
+        if self.data is None:
+            raise self._no_data()
         other = object.__new__(type(self))
         other.__dict__.update(
             self.__dict__, _open=GivenBatches(raw_batches, self.data, source), source=source, _reads_other_data=True
@@ -312,9 +319,13 @@ class Task:
         return other
 
     def raw_batches(self, split: str, seed: int, start: int, count: int) -> RawBatch:
-        """Batches `start .. start + count - 1` of a split as the host draws them: {name: array [count, batch size, ..]}."""
+        """Batches `start .. start + count - 1` of a split as the host draws them: {name: array [count, batch size, ..]}.
+
+        Raises: as `batches`.
+        """
         check_split(split)
-        return {} if self.data is None else self._open(split, seeds.check(seed), start, count)
+        seed, start = seeds.check(seed), seeds.check_step(start)
+        return {} if self.data is None else self._open(split, seed, start, count)
 
     def prepare(self, raw: dict[str, tf.Tensor], batch_seed: int | tf.Tensor, step: Step) -> Batch:
         """The batch that the loss reads, from one raw batch (TensorFlow; augmentation happens here).

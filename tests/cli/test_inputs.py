@@ -2,6 +2,7 @@
 
 import pickle
 import time
+import zlib
 
 import numpy as np
 import pytest
@@ -56,6 +57,20 @@ def test_integers_of_all_kinds_are_one_seed(task, kind):
     config = {**taskset.sample("quadratic_family", 18), "seed": kind(3)}
     if kind is not np.array:
         assert taskset.make_task("quadratic_family", config).config["seed"] == 3
+
+
+@pytest.mark.parametrize("kind", [np.int32, np.int64, np.uint8, np.array, tf.constant])
+def test_integers_of_all_kinds_are_one_purpose(kind):
+    assert seeds.stream(3, "order", "train", kind(7)) == seeds.stream(3, "order", "train", 7)
+    assert seeds.generator(3, "order", kind(7)).random() == seeds.generator(3, "order", 7).random()
+
+
+def test_purposes_are_their_words():
+    assert seeds.stream(3, "order", "train", 7) == zlib.crc32(b"(3, 'order', 'train', 7)") & 0x7FFFFFFF
+    assert seeds.stream(3, np.str_("order")) == seeds.stream(3, "order") != seeds.stream(3, "train")
+    for wrong in (0.5, None, True, b"order", ["order"]):
+        refused(seeds.stream, 3, "order", wrong, said="of a random draw: allowed are texts and integers")
+        refused(seeds.generator, 3, wrong, said=f"purpose {wrong!r}")
 
 
 def test_parameters_and_batches_that_are_not_the_tasks():
@@ -152,7 +167,7 @@ def test_tasks_can_be_pickled(task):
         )  # fmt: skip
         batch = next(one.batches("train", 0))
         assert other.loss(one.init(0), batch, 0) == one.loss(one.init(0), batch, 0)
-    refused(pickle.dumps, task.reading(lambda *_: {}, "elsewhere"), said="can't be pickled")
+    refused(pickle.dumps, one.reading(lambda *_: {}, "elsewhere"), said="can't be pickled")
 
 
 def test_other_data_has_a_name_of_its_own(task):

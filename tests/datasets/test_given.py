@@ -5,12 +5,15 @@ import pytest
 import tensorflow as tf
 
 import taskset
+from taskset.datasets.base import EpochOrder
 from taskset.datasets.given import Repeatable
 from taskset.errors import ConfigError
 from taskset.tasks.base import Model, Task
 from tests.small import RandomImages
 
 IMAGES, REVIEWS, SENTENCES = "mlp_family_seed12", "rnn_text_classification_family_seed3", "char_rnn_language_model_family_seed3"
+COPY, PAIRS = "Copy_LSTM128_BS128_Length5_Tokens10", "Associative_LSTM128_BS128_Pairs5_Tokens20"
+SNAKE, PARITY = "losg_tasks_family_seed32", "losg_tasks_family_seed0"
 CASES = (
     (IMAGES, "image", lambda x: x / np.float32(255), r"gave 'image' as float32 \[8, 11, 32, 32, 3\]: allowed is .*whole numbers"),
     (IMAGES, "image", lambda x: x[..., :1], r".*: allowed is an array of whole numbers \[8, 11, 32, 32, 3\]"),
@@ -23,6 +26,14 @@ CASES = (
     (REVIEWS, "mask", lambda x: x * 0 + 2, "gave 'mask' with 2: allowed is 0 to 1"),
     (SENTENCES, "tokens", lambda x: x.astype(np.int64) - 2000, "gave 'tokens' with -"),
     (SENTENCES, "tokens", lambda x: x * 1.0, "gave 'tokens' as float64"),
+    (COPY, "tokens", lambda x: x + 10, "gave 'tokens' with 1.: allowed is 0 to 11"),
+    (PAIRS, "target", lambda x: x - 1, "gave 'target' with -1: allowed is 0 to 21"),
+    (COPY, "mask", lambda x: x + np.float32(np.inf), "gave 'mask' with inf: allowed is finite numbers"),
+    (COPY, "mask", lambda x: x.astype(int), r"gave 'mask' as int64 \[8, 128, 11\]: allowed is an array of floats"),
+    (SNAKE, "features", lambda x: x * np.nan, "gave 'features' with nan: allowed is finite numbers"),
+    (SNAKE, "features", lambda x: x[..., :1], "gave 'features' as float32"),
+    (SNAKE, "label", lambda x: x + 2, "gave 'label' with [23]: allowed is 0 to 1"),
+    (PARITY, "ids", lambda x: x - 1, "gave 'ids' with -1: allowed is 0 to 1"),
 )
 
 
@@ -79,6 +90,73 @@ def test_batches_that_depend_on_how_they_are_drawn_are_refused(draw):
     next(taskset.get_task(IMAGES, "synthetic").reading(pure, "mine").batches("train", 0))
 
 
+def reused(buffer):
+    """Draws that are all written into the same array."""
+
+    def draw(split, seed, start, count):
+        buffer[:count] = np.arange(start, start + count)[:, None]
+        return {"x": buffer[:count]}
+
+    return draw
+
+
+def test_a_function_may_use_its_arrays_again():
+    """The batch that is drawn again for comparison, and the draws after it, come into the arrays of the first."""
+    draw = Repeatable(reused(np.zeros([8, 2])), "mine")
+    eight, one, again = draw("train", 0, 0, 8)["x"], draw("test", 0, 5, 1)["x"], draw("train", 0, 8, 8)["x"]
+    assert [eight[:, 0].tolist(), one.tolist(), again[:, 1].tolist()] == [[*range(8)], [[5, 5]], [*range(8, 16)]]
+
+
+def test_batches_in_a_functions_own_arrays_stay_as_they_were():
+    task, images = taskset.get_task(IMAGES, "synthetic"), {}
+
+    def draw(split, seed, start, count):
+        for name, array in task.raw_batches(split, seed, start, count).items():
+            images.setdefault(name, np.empty_like(array, shape=(8, *array.shape[1:])))[:count] = array
+        return {name: array[:count] for name, array in images.items()}
+
+    raw, expected = task.reading(draw, "mine").raw_batches("train", 0, 0, 8), task.raw_batches("train", 0, 0, 8)
+    for name, array in expected.items():
+        np.testing.assert_array_equal(raw[name], array)
+
+
+def test_a_task_without_data_reads_none():
+    task = taskset.get_task("quadratic_family_seed18")
+    with pytest.raises(ConfigError, match="^task 'quadratic_family_seed18' reads no data$"):
+        task.reading(lambda *_: pytest.fail("called"), "mine")
+
+
+@pytest.mark.parametrize("start", [-1, 1.0, True, 2**31])
+def test_batches_begin_with_a_whole_number(start):
+    task = taskset.get_task(IMAGES, "synthetic")
+    for draw in (task.batches, lambda *where: task.raw_batches(*where, 1)):
+        with pytest.raises(ConfigError, match=rf"^start {start}: allowed is an integer 0 <= start < 2\*\*31$"):
+            draw("train", 0, start)
+
+
+@pytest.mark.parametrize("rows", [range(0, 500, 2), range(1, 500, 2), range(499, -1, -3), range(100, 150), range(50)], ids=str)
+def test_an_order_is_of_the_numbers_in_its_range(rows):
+    drawn = EpochOrder(rows, 10)(3, "train", 0, len(rows) // 10)
+    assert drawn.dtype == np.int64 and len(set(drawn.ravel())) == drawn.size and set(drawn.ravel()) <= set(rows)
+    positions = EpochOrder(range(len(rows)), 10)(3, "train", 0, len(rows) // 10)
+    np.testing.assert_array_equal(drawn, np.asarray(rows)[positions])
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ((range(3), 64), "a batch of 64 can't be drawn from 3 examples: allowed is a batch_size of at most that many"),
+        ((range(0), 64, "mnist, test"), "a batch of 64 can't be drawn from 0 examples of mnist, test: allowed is .*"),
+        (([1, 2, 3], 1), r"rows \[1, 2, 3\]: allowed is a range of row numbers, such as range\(500\)"),
+        ((range(3), 0), "batch_size 0: allowed is an integer of at least 1"),
+        ((range(3), 2.0), "batch_size 2.0: allowed is an integer of at least 1"),
+    ],
+)
+def test_orders_that_there_are_not(arguments, message):
+    with pytest.raises(ConfigError, match=f"^{message}$"):
+        EpochOrder(*arguments)
+
+
 def test_data_of_ones_own_are_drawn_again_as_well():
     class Drawn(RandomImages):
         def open(self, source, data_dir=None):
@@ -99,11 +177,15 @@ def test_texts_are_compared_as_texts():
         Repeatable(lambda split, seed, start, count: draw(split, seed, 0, count), "mine")("train", 0, 3, 2)
 
 
-@pytest.mark.parametrize("name", [IMAGES, REVIEWS, SENTENCES])
+def wide(array):
+    return array if array.dtype.kind == "f" else array.astype(np.int64)
+
+
+@pytest.mark.parametrize("name", [IMAGES, REVIEWS, SENTENCES, COPY, SNAKE, PARITY])
 def test_a_tasks_own_draws_pass_in_any_type_of_whole_numbers(name):
     task = taskset.get_task(name, "synthetic")
     same = task.reading(task.raw_batches, "same")
-    wider = task.reading(lambda *where: {k: v.astype(np.int64) for k, v in task.raw_batches(*where).items()}, "wider")
+    wider = task.reading(lambda *where: {k: wide(v) for k, v in task.raw_batches(*where).items()}, "wider")
     params = task.init(0)
     losses = [float(one.loss(params, next(one.batches("train", 0)), 0)) for one in (task, same, wider)]
     assert losses[0] == losses[1] == losses[2]

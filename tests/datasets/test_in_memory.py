@@ -42,6 +42,7 @@ def test_it_shows_its_arrays_and_splits():
         ({"x": np.full(40, 1e300)}, {}, r"array 'x' has 1e\+300, which float32 can't hold"),
         ({"x": np.full(40, "a")}, {}, "array 'x' is of <U1: allowed are numbers"),
         ({"x": np.full(40, 1j)}, {}, "array 'x' is of complex128: allowed are numbers"),
+        ({"x": np.ma.masked_equal(np.arange(40.0), 3)}, {}, "array 'x' is masked: allowed are arrays without a mask"),
     ],
 )
 def test_rows_that_are_not_there(arrays, rows, message):

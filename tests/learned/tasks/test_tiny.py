@@ -64,6 +64,12 @@ def test_a_second_task_in_the_program_of_the_first(kind):
         np.testing.assert_allclose(second, plain, rtol=1e-3, atol=2e-6)  # float32, divided by sigma
 
 
+def test_a_set_too_small_for_a_batch_is_named():
+    few = {"train": np.zeros(40), "test": np.zeros(3)}
+    with pytest.raises(ConfigError, match="^a batch of 32 can't be drawn from 3 examples of mnist, test: allowed is"):
+        tiny_image_data.TinyBatches(32, few, few, {"name": "mnist"})
+
+
 def test_tasks_that_differ_do_not_share():
     longer = Task(
         "c", "own", {}, SharedModel(lambda batch, key: tf.reduce_sum(parameter("x", [4], normal())), program="own"), "none"
