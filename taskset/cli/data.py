@@ -61,14 +61,16 @@ def data_prepare(
     """
     from taskset.datasets import text_info
     from taskset.datasets.info import IMAGES
-    from taskset.datasets.text_sources import prepare_text
-    from taskset.datasets.tfds_source import prepare
+    from taskset.datasets.text_sources import prepare_text, text_status
+    from taskset.datasets.tfds_source import prepare, status
 
     if name not in IMAGES and name not in text_info.NAMES:
         raise unknown("data set", name, [*IMAGES, *text_info.NAMES], "python -m taskset data status shows all.")
     start_tensorflow()
     (prepare if name in IMAGES else prepare_text)(name, data_dir)
-    print(f"{name} is prepared")
+    rows = (status if name in IMAGES else text_status)(data_dir)
+    note = next(row.note for row in rows if row.name == name)
+    print(f"{name} is prepared{note and f': {note}'}")
 
 
 @app.command("check")

@@ -140,13 +140,18 @@ def _hashable(augmentation):
 class ImageBatches:
     """An opened image data set (`taskset.datasets.base.RawBatches`).
 
-    images, labels: {stored split: uint8 [n, height, width, channels], int32 [n]}. cuts: {split: Cut}.
+    images, labels: {stored split: uint8 [n, height, width, channels], int32 [n]}. cuts: {split: Cut}. Raises `ConfigError` where
+    the stored splits are too small for the cuts, or for a batch.
     """
 
     def __init__(self, spec: ImageData, stored: StoredImages) -> None:
         self.images, self.labels = stored.images, stored.labels
         self.origin = stored.origin
-        self.cuts = spec.cuts({split: len(labels) for split, labels in stored.labels.items()})
+        sizes = {split: len(labels) for split, labels in stored.labels.items()}
+        self.cuts = spec.cuts(sizes)
+        problem = splits.shortage(self.cuts, sizes, spec.batch_size)
+        if problem:  # prepared data may have fewer images than the published set
+            raise ConfigError(f"{spec.name}: {problem}")
         self._order = {split: EpochOrder(cut.rows, spec.batch_size) for split, cut in self.cuts.items()}
 
     def __call__(self, split: str, seed: int, start: int, count: int) -> RawBatch:

@@ -57,7 +57,7 @@ def data_dir_or_default(data_dir: Directory | None = None) -> Path:
 
 
 def cache_dir(data_dir: Directory | None = None) -> Path:
-    """Where built files are stored: TASKSET_CACHE_DIR (for a TFDS directory that can't be written), else DATA_DIR/taskset."""
+    """Where built files are stored: TASKSET_CACHE_DIR wherever it is set, else DATA_DIR/taskset."""
     chosen = os.environ.get(CACHE_VARIABLE)
     return _expanded(chosen) if chosen else data_dir_or_default(data_dir) / "taskset"
 
@@ -88,6 +88,17 @@ def damage(tfds_name: str, data_dir: Directory | None = None) -> str | None:
     if not places or stored_version(tfds_name, data_dir):
         return None
     return f"is damaged ({version_damage(places[0])}; delete {str(places[0])!r} first)"
+
+
+def passed_over(tfds_name: str, data_dir: Directory | None = None, made_from: str | None = None) -> str:
+    """Where an older version is read, as the newest is damaged, `"3.0.1 is damaged (..); 3.0.0 is read"`; else "".
+
+    made_from: name and version that built files were made from, which are read instead: nothing is said where it is another one.
+    """
+    places, read = _versions(tfds_name, data_dir), stored_version(tfds_name, data_dir)
+    if read is None or read == places[0] or made_from not in (None, f"{tfds_name} {read.name}"):
+        return ""
+    return f"{places[0].name} is damaged ({version_damage(places[0])}); {read.name} is read"
 
 
 def _versions(tfds_name: str, data_dir: Directory | None) -> list[Path]:

@@ -14,7 +14,7 @@ import numpy as np
 from taskset.datasets import built, encoding, prepared, text_info
 from taskset.datasets.corpus import Corpus, Documents, checksum, concatenate
 from taskset.datasets.prepared import Directory
-from taskset.errors import DataNotPrepared
+from taskset.errors import DataNotPrepared, shown
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
@@ -93,6 +93,8 @@ def _status(name: str, data_dir: Directory | None) -> prepared.DataStatus:
         note = "the plain text is prepared, but not encoded"
     elif info.download is None and not ready:
         kind = "withdrawn by its publisher in 2023: only a copy prepared before can be used"
+    older = prepared.passed_over(info.original, data_dir, record.get("made_from") if record is not None and ready else None)
+    note = "; ".join(filter(None, (note, older)))
     return prepared.DataStatus(name, ready, str(place) if ready else None, download, "" if note else kind, note)
 
 
@@ -119,6 +121,8 @@ def _problem(name: str, place: Path, record: built.Record) -> str | None:
         built.check(place, record)
     except built.Damaged as error:
         return f"damaged: {error}"
+    if record.get("name") != name:  # a directory that was moved, or copied under this name
+        return f"its files are those of {shown(record.get('name'))}"
     return None
 
 

@@ -70,21 +70,23 @@ def _status(info: ImageInfo, data_dir: Directory | None) -> prepared.DataStatus:
     stored = prepared.stored_version(info.tfds, data_dir)
     download, damage = (0, None) if stored else (info.download, prepared.damage(info.tfds, data_dir))
     if not info.resized:
-        where = None if stored is None else str(stored)
-        return prepared.DataStatus(info.name, stored is not None, where, download, note=damage or "")
+        where, note = None if stored is None else str(stored), damage or prepared.passed_over(info.tfds, data_dir)
+        return prepared.DataStatus(info.name, stored is not None, where, download, note=note)
     place, note = prepared.built_dir(info.name, data_dir), ""
     record = built.read_record(place)
-    problem = None if record is None else _problem(place, record)
+    problem = None if record is None else _problem(info, place, record)
     ready = record is not None and problem is None
     if problem:
         note = f"{problem}: prepare it again"
     elif not ready and (stored or damage):
         note = f"the original {damage}" if damage else "the original is prepared, but not resized"
+    older = prepared.passed_over(info.tfds, data_dir, record["made_from"] if record is not None and ready else None)
+    note = "; ".join(filter(None, (note, older)))
     kind = "" if note else "resized by this package from the original"
     return prepared.DataStatus(info.name, ready, str(place) if ready else None, 0 if ready else download, kind, note)
 
 
-def _problem(place: Path, record: built.Record) -> str | None:
+def _problem(info: ImageInfo, place: Path, record: built.Record) -> str | None:
     """Why built files can't be read, None if they can."""
     if any(record.get(field) != value for field, value in RESIZED.items()):
         return f"was made by version {record.get('version')!r:.40} of this package's resizing, {RESIZED['version']} is needed"
@@ -93,6 +95,8 @@ def _problem(place: Path, record: built.Record) -> str | None:
         built.text(record, "made_from")
     except built.Damaged as error:
         return f"is damaged ({error})"
+    if record.get("name") != info.name:  # a directory that was moved, or copied under this name
+        return f"has the files of {shown(record.get('name'))}"
     return None
 
 
@@ -106,7 +110,7 @@ def _require(info: ImageInfo, data_dir: Directory | None) -> None:
     if not row.prepared:
         place = prepared.built_dir(info.name, data_dir)
         record = built.read_record(place) if info.resized else None
-        why = (record is not None and _problem(place, record)) or prepared.damage(info.tfds, data_dir) or "is not prepared"
+        why = (record is not None and _problem(info, place, record)) or prepared.damage(info.tfds, data_dir) or "is not prepared"
         raise prepared.not_prepared(info.name, data_dir, row.download, why)
 
 

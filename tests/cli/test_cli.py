@@ -21,6 +21,7 @@ from taskset.execution import costs as measured
 from taskset.samplers import about
 from taskset.samplers.optimizers import FIXED_FAMILIES, all_optimizers, by_seed, one_run_optimizers, opt_list_names
 from taskset.scoring.suites import baseline_protocol
+from tests.datasets import prepared_sets
 
 OWN = str(Path(own_family.__file__))
 
@@ -417,6 +418,15 @@ def test_data_status(run, tmp_path):
     assert max(map(len, out.splitlines())) <= 80 and not any(line.endswith(" ") for line in out.splitlines())
     assert "which is not there" in run("data", "status", "--data-dir", tmp_path / "gone")[1]
     assert any("withdrawn" in line and "tokenized_amazon_reviews/Books_v1_02_bytes" in line for line in out.splitlines())
+
+
+def test_an_older_version_of_a_data_set_is_mentioned(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(data, "start_tensorflow", lambda: None)  # it is running already
+    prepared_sets.tfds_version(tmp_path, "3.0.0")
+    (prepared_sets.tfds_version(tmp_path, "3.0.1") / "mnist-train.tfrecord-00001-of-00002").unlink()
+    says = "3.0.1 is damaged (train has 1 of 2 files); 3.0.0 is read"
+    assert f"mnist: {says}" in " ".join(run("data", "status", "--data-dir", tmp_path)[1].split())
+    assert run("data", "prepare", "mnist", "--data-dir", tmp_path)[:2] == (0, f"mnist is prepared: {says}\n")
 
 
 def test_configs_of_ones_own():

@@ -62,6 +62,19 @@ def batches():
     return ImageBatches(ImageData("mnist", 16, num_train=100, valid_size=50), numbered(train=220, test=40))
 
 
+@pytest.mark.parametrize(
+    "sizes, words",
+    [
+        ({"train": 90, "test": 40}, "valid_size: 50 examples can't be cut off 90 for valid_outer"),
+        ({"train": 100, "test": 40}, "valid_size: the cuts take all 100 training examples"),
+        ({"train": 220, "test": 9}, "batch size: a batch of 16 can't be drawn from the 9 examples of test"),
+    ],
+)
+def test_a_set_of_which_a_part_is_missing(sizes, words):
+    with pytest.raises(ConfigError, match=f"^mnist: {words}$"):
+        ImageBatches(ImageData("mnist", 16, valid_size=50), numbered(**sizes))
+
+
 def row_numbers(batch):
     return batch["image"][..., 0, 0, 0].astype(int) * 256 + batch["image"][..., 0, 1, 0]
 

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -123,6 +124,19 @@ def test_forged_headers_take_no_memory(data_dir, shape, dtype):
     assert "train_tokens.npy" in one_line(TEXT, data_dir)
 
 
+@pytest.mark.parametrize("name, other", [(IMAGES, "food101_32x32"), (TEXT, "imdb_reviews/bytes")])
+def test_files_of_another_set_are_not_read(data_dir, name, other):
+    """Directories that were moved or copied, as into a TASKSET_CACHE_DIR."""
+    prepared.built_dir(name, data_dir).rename(prepared.built_dir(other, data_dir))
+    require = tfds_source.require if name == IMAGES else text_sources.require_corpus
+    with pytest.raises(DataNotPrepared, match=f"'{other}' .*'{name}'.*data prepare {other}") as error:
+        require(other, data_dir)
+    assert "\n" not in str(error.value)
+    rows = [*tfds_source.status(data_dir), *text_sources.text_status(data_dir)]
+    row = next(row for row in rows if row.name == other)
+    assert not row.prepared and repr(name) in row.note
+
+
 # TFDS's own directories
 
 
@@ -135,6 +149,31 @@ def test_half_prepared_versions_are_not_preferred(tmp_path):
     assert prepared.stored_version("mnist", tmp_path) == newer
     (newer / "mnist-train.tfrecord-00001-of-00002").unlink()
     assert prepared.stored_version("mnist", tmp_path) == whole and prepared.damage("mnist", tmp_path) is None
+    says = "3.0.10 is damaged (train has 1 of 2 files); 3.0.1 is read"
+    row = tfds_source.status(str(tmp_path))[0]
+    assert (row.prepared, row.where, row.note) == (True, str(whole), says)
+
+
+@pytest.mark.parametrize("name, original", [(IMAGES, "deep_weeds"), (TEXT, "lm1b")])
+def test_files_built_from_an_older_version_say_so_where_the_newest_is_damaged(data_dir, name, original):
+    def note():
+        rows = [*tfds_source.status(data_dir), *text_sources.text_status(data_dir)]
+        return next(row.note for row in rows if row.name == name)
+
+    whole = {IMAGES: "3.0.0", TEXT: "1.1.0"}[name]  # what the built files are made from
+    tfds_version(Path(data_dir), whole, original)
+    newer = tfds_version(Path(data_dir), "9.0.0", original)
+    assert note() == ""
+    (newer / "features.json").unlink()
+    assert note() == f"9.0.0 is damaged (features.json: no such file or directory); {whole} is read"
+    (prepared.built_dir(name, data_dir) / built.RECORD).unlink()
+    assert note().startswith("the ") and note().endswith(f"; {whole} is read")
+
+
+def test_files_built_from_a_version_that_was_whole_need_no_older_one(data_dir):
+    tfds_version(Path(data_dir), "2.0.0", "deep_weeds")
+    (tfds_version(Path(data_dir), "3.0.0", "deep_weeds") / "features.json").unlink()
+    assert next(row.note for row in tfds_source.status(data_dir) if row.name == IMAGES) == ""
 
 
 DAMAGES = {
