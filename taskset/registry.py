@@ -302,14 +302,26 @@ def add_optimizer(name: str, own: OwnOptimizer) -> None:
 
 
 def is_own(function: Callable[..., Any] | None) -> bool:
-    """Whether there is a function and it is a user's own, not the package's."""
-    return function is not None and getattr(function, "__module__", "").partition(".")[0] not in ("taskset", "learned")
+    """Whether there is a function and it is a user's own, not the package's.
+
+    A function is of the module whose globals it reads: `functools.wraps` gives it the `__module__` of another.
+    """
+    if function is None:
+        return False
+    module = getattr(function, "__globals__", {}).get("__name__") or getattr(function, "__module__", "") or ""
+    return str(module).partition(".")[0] not in ("taskset", "learned")
 
 
 def own_builder(family: str) -> Callable[..., Any] | None:
     """The builder that a user registered for a family; None where it is the package's, or there is none."""
     build = _families[family].build if family in _families else None
     return build if is_own(build) else None
+
+
+def own_facts(family: str) -> Callable[[Config], Facts] | None:
+    """As `own_builder`, of the function that says what a task is and which data it reads."""
+    facts = _families[family].facts if family in _families else None
+    return facts if is_own(facts) else None
 
 
 def own_optimizers() -> list[str]:

@@ -7,15 +7,17 @@ C, makes the whole unknown.
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 import functools
 import hashlib
 import inspect
+import re
 import sys
 import sysconfig
 import types
 from collections.abc import Iterator, Mapping, Set
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -27,7 +29,8 @@ _OWN = ("taskset", "learned")  # installed or not, their version counts
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), type(...))
 _LEFT_OUT = {"__dict__", "__weakref__", "__doc__", "__module__", "__qualname__", "__annotations__", "__firstlineno__"}
 _LEFT_OUT |= {"__static_attributes__", "_abc_impl", "__abstractmethods__", "__orig_bases__", "__parameters__", "__match_args__"}
-
+_LEFT_OUT |= {"__dataclass_params__"}  # what they ask for is in the class's methods
+_WRITTEN = 2  # of `of_code`: counts what it looks at; texts of two numbers can't be compared
 
 _DOCSTRING = 0x4000000  # a flag of code from Python 3.14 on: its first constant is a docstring
 
@@ -49,16 +52,16 @@ def of_code(thing: object) -> str | None:
 
     The code is that of functions and classes, their defaults and closures, and of what they name globally. Values that a run may
     change don't count, in containers and objects, nor do versions of packages. It begins with the version of Python, whose
-    bytecode it is of: `differs` tells what has changed.
+    bytecode it is of, and a number for how it is read: `differs` tells what has changed.
     """
     try:
-        return f"{sys.version_info.major}.{sys.version_info.minor} {_CodeReader().digest(thing)[:16]}"
+        return f"{sys.version_info.major}.{sys.version_info.minor}/{_WRITTEN} {_CodeReader().digest(thing)[:16]}"
     except Exception:  # whatever objects of others raise when they are looked at
         return None
 
 
 def differs(one: str, other: str) -> bool:
-    """Whether two texts of `of_code` are of different code; of two versions of Python that can't be told, and is False."""
+    """Whether two texts of `of_code` are of different code; False where they begin differently, as that can't be told then."""
     return one != other and one.partition(" ")[0] == other.partition(" ")[0]
 
 
@@ -74,6 +77,27 @@ def _installed(module: str) -> str | None:
     if file is None or not _among_packages(Path(file)):
         return None
     return f"{top} {getattr(loaded, '__version__', '')}"
+
+
+def _package_of(thing: types.FunctionType | type) -> str | None:
+    """As `_installed`, of a function's or class's own module: `__module__` may be that of what it wraps, or of what made it."""
+    if isinstance(thing, types.FunctionType):
+        return _installed(str(thing.__globals__.get("__name__") or thing.__module__ or ""))
+    package = _installed(thing.__module__)
+    if package is None or "<locals>" in thing.__qualname__ or not _made_in_python(thing):
+        return package
+    found: object = sys.modules.get(thing.__module__)
+    for name in thing.__qualname__.split("."):
+        found = getattr(found, name, None)
+    return package if found is thing or thing.__module__.partition(".")[0] not in sys.stdlib_module_names else None
+
+
+def _made_in_python(kind: type) -> bool:
+    """Whether it is no class of C: one of C has methods of C that are its own. No flag tells them apart."""
+    heap = 1 << 9  # Py_TPFLAGS_HEAPTYPE: classes made in Python, and some of C
+    of_c = (types.MethodDescriptorType, types.WrapperDescriptorType, types.ClassMethodDescriptorType)
+    own = [value for value in vars(kind).values() if isinstance(value, of_c) and value.__objclass__ is kind]
+    return bool(kind.__flags__ & heap) and not own and not isinstance(vars(kind).get("__new__"), types.BuiltinFunctionType)
 
 
 def _of_python(file: str | None) -> bool:
@@ -116,14 +140,16 @@ class _Reader:
             consts = tuple(const for const in consts if const != code.co_firstlineno)
         names = (code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars)
         numbers = (code.co_flags & ~_DOCSTRING, code.co_argcount, code.co_kwonlyargcount, code.co_posonlyargcount)
-        return ["code", code.co_code.hex(), [self._read(const) for const in consts], names, numbers]
+        instructions = [code.co_code.hex(), getattr(code, "co_exceptiontable", b"").hex()]  # from 3.11 on: what a `try` covers
+        return ["code", instructions, [self._read(const) for const in consts], names, numbers]
 
     def _function(self, function: types.FunctionType) -> object:
-        cells = [_content(cell) for cell in function.__closure__ or ()]
+        cells = [content(cell) for cell in function.__closure__ or ()]
         bound = self._read([function.__defaults__, function.__kwdefaults__, cells])
-        if (package := _installed(function.__module__ or "")) is not None:
+        if (package := _package_of(function)) is not None:
             return ["function", package, function.__module__, function.__qualname__, bound]
-        there = function.__globals__
+        there, attributes = function.__globals__, {k: v for k, v in vars(function).items() if k != "__wrapped__"}
+        bound = [bound, self._read(attributes)]
         used = [(name, self._read(there[name])) for name in sorted(_names(function.__code__)) if name in there]
         return ["function", self._read(function.__code__), bound, used]
 
@@ -148,12 +174,16 @@ class _Reader:
         if (package := _installed(module.__name__)) is not None:
             return ["module", package, module.__name__]
         try:
-            return ["module", hashlib.sha256(Path(str(module.__file__)).read_bytes()).hexdigest()]
+            file = Path(str(module.__file__))
+            files = sorted(file.parent.rglob("*.py")) if hasattr(module, "__path__") else [file]  # a package: all of it
+            if len(files) > MOST:
+                raise Unknown
+            return ["module", *(hashlib.sha256(one.read_bytes()).hexdigest() for one in files)]
         except (OSError, AttributeError) as error:
             raise Unknown from error
 
     def _class(self, kind: type) -> object:
-        if (package := _installed(kind.__module__)) is not None:
+        if (package := _package_of(kind)) is not None:
             return ["class", package, kind.__module__, kind.__qualname__]
         parts = {name: value for name, value in vars(kind).items() if name not in _LEFT_OUT and not _is_slot(value)}
         return ["class", self._read(kind.__bases__), self._read(parts)]
@@ -164,16 +194,37 @@ class _Reader:
     def _mapping(self, mapping: Mapping[Any, Any]) -> object:
         # In an order that another process has, too: numbers of objects that were met depend on it.
         items = sorted(mapping.items(), key=lambda item: str(item[0]))
-        return ["mapping", self._read(type(mapping)), *((self._read(key), self._read(value)) for key, value in items)]
+        pairs = [(self._read(key), self._read(value)) for key, value in items]
+        return ["mapping", self._read(type(mapping)), pairs, self._beside(mapping)]
 
     def _set(self, values: Set[Any]) -> object:
-        return ["set", *sorted(_Reader().digest(value) for value in values)]
+        return ["set", sorted(_Reader().digest(value) for value in values), self._beside(values)]
 
     def _sequence(self, values: list[Any] | tuple[Any, ...]) -> object:
-        return ["sequence", self._read(type(values)), *(self._read(value) for value in values)]
+        return ["sequence", self._read(type(values)), [self._read(value) for value in values], self._beside(values)]
+
+    def _beside(self, container: Any) -> object:
+        """What a container has beside its entries: attributes, and what a defaultdict makes."""
+        attributes = _attributes(container) | {"default_factory": getattr(container, "default_factory", None)}
+        return [(name, self._read(value)) for name, value in sorted(attributes.items()) if value is not None]
 
     def _value(self, thing: Any) -> object:
         return ["value", type(thing).__name__, str(thing)]
+
+    def _ufunc(self, function: np.ufunc) -> object:
+        if getattr(np, function.__name__, None) is not function:  # of np.frompyfunc, say: around a function that it hides
+            raise Unknown
+        return self._value(function)
+
+    def _pattern(self, pattern: re.Pattern[Any]) -> object:
+        return ["pattern", repr(pattern.pattern), pattern.flags]
+
+    def _field(self, field: dataclasses.Field[Any]) -> object:
+        made = (field.default, field.default_factory)
+        return ["field", field.name, [None if one is dataclasses.MISSING else self._read(one) for one in made]]
+
+    def _cached(self, thing: functools.cached_property[Any]) -> object:
+        return ["cached", self._read(thing.func)]
 
     def _instance(self, thing: Any) -> object:
         kind = type(thing)
@@ -183,11 +234,12 @@ class _Reader:
             return self._value(thing)
         if hasattr(thing, "__array__"):
             return self._array(thing)
-        if callable(getattr(thing, "__wrapped__", None)):  # a function that JAX or TensorFlow compiles
+        if _around(thing):  # a function that JAX or TensorFlow compiles
             return ["wrapped", kind.__qualname__, self._read(thing.__wrapped__)]
-        if not hasattr(thing, "__dict__") or _hides(kind):
+        attributes = _attributes(thing)
+        if not (attributes or hasattr(thing, "__dict__")) or _hides(kind):
             raise Unknown
-        return ["instance", self._read(kind), self._read(vars(thing))]
+        return ["instance", self._read(kind), self._read(attributes)]
 
     def _array(self, thing: Any) -> object:
         try:
@@ -196,7 +248,9 @@ class _Reader:
             raise Unknown from error
         if array.dtype == object:
             raise Unknown
-        return ["array", str(array.dtype), array.shape, hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()]
+        digest = hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+        mask = self._read(np.ma.getmaskarray(thing)) if isinstance(thing, np.ma.MaskedArray) else None
+        return ["array", type(thing).__name__, str(array.dtype), array.shape, digest, mask]
 
 
 class _CodeReader(_Reader):
@@ -205,10 +259,11 @@ class _CodeReader(_Reader):
     def _function(self, function: types.FunctionType) -> object:
         name = [function.__module__, function.__qualname__]
         bound = [self._read(function.__defaults__), self._pairs(function.__kwdefaults__ or {})]
-        bound += [self._read(_content(cell)) for cell in function.__closure__ or ()]
-        if _installed(function.__module__ or "") is not None:
+        bound += [self._read(content(cell)) for cell in function.__closure__ or ()]
+        if _package_of(function) is not None:
             return ["function", name, bound]
         there = function.__globals__
+        bound += [self._pairs({key: value for key, value in vars(function).items() if key != "__wrapped__"})]
         used = [(key, self._read(there[key])) for key in sorted(_names(function.__code__)) if key in there]
         return ["function", self._read(function.__code__), bound, used]
 
@@ -222,16 +277,19 @@ class _CodeReader(_Reader):
         return ["module", module.__name__] if _installed(module.__name__) is not None else super()._module(module)
 
     def _class(self, kind: type) -> object:
-        if _installed(kind.__module__) is not None:
+        if _package_of(kind) is not None:
             return ["class", kind.__module__, kind.__qualname__]
         parts = {name: value for name, value in vars(kind).items() if name not in _LEFT_OUT and not _is_slot(value)}
         return ["class", [self._read(base) for base in kind.__bases__], self._pairs(parts)]
 
     def _mapping(self, mapping: Mapping[Any, Any]) -> object:
-        return ["mapping", type(mapping).__name__]
+        return ["mapping", type(mapping).__name__, self._pairs(_code_in({str(key): value for key, value in mapping.items()}))]
 
     def _set(self, values: Set[Any]) -> object:
-        return ["set", type(values).__name__]
+        return super()._set(values) if isinstance(values, frozenset) else ["set", type(values).__name__]
+
+    def _enum(self, thing: enum.Enum) -> object:
+        return ["enum", self._read(type(thing)), thing.name, self._read(thing.value)]
 
     def _sequence(self, values: list[Any] | tuple[Any, ...]) -> object:
         return ["tuple", *(self._read(value) for value in values)] if isinstance(values, tuple) else ["list"]
@@ -240,9 +298,9 @@ class _CodeReader(_Reader):
         return ["builtin", str(function.__module__), function.__qualname__]
 
     def _instance(self, thing: Any) -> object:
-        if callable(getattr(thing, "__wrapped__", None)):
+        if _around(thing):
             return ["wrapped", self._read(thing.__wrapped__)]
-        return ["instance", self._read(type(thing))]
+        return ["instance", self._read(type(thing)), self._pairs(_code_in(_attributes(thing)))]
 
 
 _READERS: tuple[tuple[Any, str], ...] = (
@@ -252,6 +310,9 @@ _READERS: tuple[tuple[Any, str], ...] = (
     ((staticmethod, classmethod), "_wrapper"),
     (property, "_property"),
     (functools.partial, "_partial"),
+    (functools.cached_property, "_cached"),
+    (dataclasses.Field, "_field"),
+    (re.Pattern, "_pattern"),
     (types.BuiltinFunctionType, "_builtin"),
     (types.ModuleType, "_module"),
     (type, "_class"),
@@ -259,7 +320,8 @@ _READERS: tuple[tuple[Any, str], ...] = (
     (Mapping, "_mapping"),
     (Set, "_set"),
     ((list, tuple), "_sequence"),
-    ((np.dtype, np.generic, np.ufunc), "_value"),
+    (np.ufunc, "_ufunc"),
+    ((np.dtype, np.generic, range, PurePath), "_value"),
     (object, "_instance"),
 )
 
@@ -272,7 +334,34 @@ def _has_docstring(code: types.CodeType) -> bool:
     return bool(function and code.co_consts and isinstance(code.co_consts[0], str))
 
 
-def _content(cell: types.CellType) -> object:
+def _around(thing: Any) -> bool:
+    """Whether an object of an installed package's class stands for the function that it wraps; what a user's adds is code."""
+    return callable(getattr(thing, "__wrapped__", None)) and _package_of(type(thing)) is not None
+
+
+def _attributes(thing: Any) -> dict[str, Any]:
+    """An object's attributes and what its slots hold, without the function that it wraps and what says how that is called."""
+    slots = {
+        name: getattr(thing, name)
+        for base in type(thing).__mro__
+        if "__slots__" in vars(base)
+        for name, value in vars(base).items()
+        if isinstance(value, types.MemberDescriptorType) and hasattr(thing, name)
+    }
+    return slots | {name: value for name, value in getattr(thing, "__dict__", {}).items() if name not in _LEFT_OUT}
+
+
+def _code_in(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those values that are code of a module: what a function makes while it runs comes and goes."""
+    return {
+        name: value
+        for name, value in values.items()
+        if isinstance(value, (types.FunctionType, type)) and "<locals>" not in value.__qualname__
+    }
+
+
+def content(cell: types.CellType) -> object:
+    """What a closure's cell holds."""
     try:
         return cell.cell_contents
     except ValueError:  # not yet filled
@@ -330,5 +419,4 @@ def _is_slot(value: object) -> bool:
 
 def _hides(kind: type) -> bool:
     """Whether a class has a base written in C, other than `object`, that may keep values of its own."""
-    heap = 1 << 9  # Py_TPFLAGS_HEAPTYPE: classes made in Python, and some of C
-    return any(base not in (object, types.SimpleNamespace) and not base.__flags__ & heap for base in kind.__mro__)
+    return any(base not in (object, types.SimpleNamespace) and not _made_in_python(base) for base in kind.__mro__)

@@ -30,7 +30,8 @@ _CHOICES = f"set {VARIABLE} to another directory, or to off"
 MOST_BYTES = 2 * 2**30
 YOUNG = 3600  # seconds for which a file is always kept: another process may be about to read it
 DISTRIBUTIONS = ("tensorflow", "tensorflow-cpu", "tensorflow-intel", "tf-nightly", "tf-nightly-cpu")  # names of TensorFlow's
-SETTINGS = ("XLA_FLAGS", "TF_XLA_FLAGS", "TF_ENABLE_ONEDNN_OPTS")  # variables that can change compiled programs, and numbers
+# Variables that can change compiled programs, and numbers.
+SETTINGS = ("XLA_FLAGS", "TF_XLA_FLAGS", "TF_ENABLE_ONEDNN_OPTS", "TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS")
 _FLAG = "--tf_xla_persistent_cache_directory"
 _MEMORY = "ram://taskset-programs"  # a file system of TensorFlow's, in the memory of this process
 # Not for accelerators, where nothing was measured.
@@ -114,9 +115,9 @@ def switch_on(threads: int | None = None) -> None:
 
 
 def _key(threads: int | None) -> str:
-    version = tensorflow_version()
+    version, used = tensorflow_version(), threads or machine.cores()  # TensorFlow's default: a thread for each core
     described = "\n".join(
-        [_FORMAT, version, platform.machine(), machine.instructions(), str(threads), repr(sorted(settings().items()))]
+        [_FORMAT, version, platform.machine(), machine.instructions(), str(used), repr(sorted(settings().items()))]
     )
     return f"tensorflow-{version}-{hashlib.sha256(described.encode()).hexdigest()[:16]}"
 

@@ -18,15 +18,16 @@ from taskset.optimizers.base import Elementwise, Optimizer
 # Parameters on which a user's own are looked at, {path: shape}: code may decide by a path or a shape.
 PROBE: dict[str, list[int]] = {"dense/w": [3, 2], "dense/b": [2], "conv/kernel": [2, 2, 3, 2], "norm/bias": [2], "norm/scale": []}
 _DESCRIBES = ("name", "rule", "hparams")  # what no step goes through; nor does it through what makes or prints an object
+_AROUND = ("fget", "__func__", "func", "python_function", "__wrapped__")  # where a decorated function has the one that it is of
 _STEPS = ("__call__", "__getattr__", "__getattribute__", "__getitem__")
 
 
 def program(optimizer: Optimizer) -> str:
     """A name of what its functions compute: its rule, and what else they may depend on. Two objects may share a rule and differ.
 
-    Objects of one class share a program where they differ in nothing but numbers that `hparams` gives under the same name. Of a
-    user's own class, its other code must not read such a number: what `update` takes from the object is a constant of its
-    program.
+    Objects of one class share a program where they differ in nothing but their name and numbers that `hparams` gives under the
+    same name. Of a user's own class, its other code must not read them: what `update` takes from the object is a constant of
+    its program.
     """
     declared = getattr(optimizer, "rule", "")
     if isinstance(optimizer, Elementwise) and not registry.is_own(type(optimizer)):
@@ -36,8 +37,9 @@ def program(optimizer: Optimizer) -> str:
         return f"{declared} {id(optimizer)}"
     hparams = optimizer.hparams(1000)
     parts = [f"{declared} {id(type(optimizer))}", *sorted(hparams)]
-    fields = {key: value for key, value in sorted(vars(optimizer).items()) if key != "name"}
+    fields = dict(sorted(vars(optimizer).items()))
     given = {key for key, value in fields.items() if is_number(value) and key in hparams and float(hparams[key]) == float(value)}
+    given |= {"name"} & set(fields)
     if given and registry.is_own(type(optimizer)):
         given -= _read(optimizer, given, sorted(hparams))
     for key, value in fields.items():
@@ -76,11 +78,18 @@ def _read_in_code(kind: type, fields: Collection[str]) -> set[str]:
 
 
 def _codes(value: Any) -> Iterator[types.CodeType]:
-    """The code of a method, a property and the like, and of functions in it."""
-    inner = getattr(value, "fget", None) or getattr(value, "__func__", value)
-    code = getattr(inner, "__code__", None)
-    if isinstance(code, types.CodeType):
-        yield from code_digest.codes(code)
+    """The code of a method, a property and the like, of functions in it, and of those that a decorator put it around."""
+    left, met = [value], set[int]()
+    while left:
+        one = left.pop()
+        if id(one) in met:
+            continue
+        met.add(id(one))
+        if isinstance(one, types.FunctionType):
+            yield from code_digest.codes(one.__code__)
+            cells = [code_digest.content(cell) for cell in one.__closure__ or ()]
+            left += [cell for cell in cells if isinstance(cell, types.FunctionType) and registry.is_own(cell)]
+        left += [getattr(one, part) for part in _AROUND if getattr(one, part, None) is not None]
 
 
 def _read_in_a_run(optimizer: Optimizer, fields: Collection[str], names: list[str]) -> set[str]:
@@ -92,7 +101,7 @@ def _read_in_a_run(optimizer: Optimizer, fields: Collection[str], names: list[st
         return kind.__getattribute__(self, name)
 
     watched = types.new_class(kind.__name__, (kind,), exec_body=lambda body: body.update(__getattribute__=noticed))
-    other: Any = copy.copy(optimizer)
+    other: Any = copy.deepcopy(optimizer)  # what its functions fill must not be the optimizer's
     object.__setattr__(other, "__class__", watched)
     judged = getattr(kind, "evaluated", None)
     losses = [loss for loss in ("loss", "validation_loss") if getattr(optimizer, f"uses_{loss}", False)]

@@ -198,7 +198,7 @@ def is_optimizer(thing: object) -> TypeGuard[Optimizer]:
 
 def is_own(optimizer: Optimizer) -> bool:
     """Whether its mathematics is a user's own, whatever class holds it."""
-    parts = [type(optimizer), getattr(optimizer, "formula", None), getattr(optimizer, "update", None)]
+    parts = [type(optimizer), *(getattr(optimizer, part, None) for part in ("formula", "init", "update"))]
     return any(registry.is_own(part) for part in (parts if isinstance(optimizer, (Elementwise, FromFunctions)) else parts[:1]))
 
 

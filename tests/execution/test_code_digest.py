@@ -1,11 +1,17 @@
 """What a digest of an object's code sees."""
 
+import collections
+import dataclasses
+import enum
 import functools
 import importlib
 import os
+import random
+import re
 import subprocess
 import sys
 import types
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -64,10 +70,94 @@ class OfC(np.random.RandomState):
     pass
 
 
+def as_mean(k):
+    """A user's function that says that it is of NumPy."""
+
+    @functools.wraps(np.mean)
+    def mean(x):
+        return k * x
+
+    return mean
+
+
+class Times:
+    """A decorator that is an object: with what it wraps it has numbers of its own."""
+
+    def __init__(self, function, k):
+        functools.update_wrapper(self, function)
+        self.function, self.k = function, k
+
+    def __call__(self, *given):
+        return self.k * self.function(*given)
+
+
+class Slots:
+    __slots__ = ("rate",)
+
+
+class MoreThanSlots(Slots):
+    def __init__(self, rate):
+        self.rate, self.other = rate, 1
+
+
+@dataclasses.dataclass
+class Data:
+    rate: float = 0.1
+    rates: list = dataclasses.field(default_factory=list)
+
+
+def with_attribute(rate):
+    def update(x):
+        return update.rate * x
+
+    update.rate = rate
+    return update
+
+
+def tried(a, b):
+    try:
+        a()
+        b()
+    except ValueError:
+        pass
+    return 0
+
+
+def tried_less(a, b):
+    try:
+        a()
+    except ValueError:
+        pass
+    else:
+        b()
+    return 0
+
+
+class OfNoModule:
+    """Classes that `exec` makes say that they are of `builtins`."""
+
+    def __new__(cls, body):
+        there = {}
+        exec(f"class K:\n def f(self): return {body}", there)
+        return there["K"]
+
+
 @pytest.mark.parametrize(
     "one,other",
     [
         (pair_of(0.1), pair_of(0.2)),
+        (as_mean(1), as_mean(2)),
+        (Times(says_a, 0.1), Times(says_a, 10.0)),
+        (MoreThanSlots(0.1), MoreThanSlots(0.2)),
+        (Data(0.1), Data(0.2)),
+        (with_attribute(0.1), with_attribute(0.2)),
+        (tried, tried_less),
+        (OfNoModule(1), OfNoModule(2)),
+        (collections.defaultdict(says_a), collections.defaultdict(says_b)),
+        (np.ma.array([1.0, 2.0], mask=[0, 1]), np.ma.array([1.0, 2.0], mask=[1, 0])),
+        (re.compile("a"), re.compile("b")),
+        (range(3), range(4)),
+        (Path("a"), Path("b")),
         (pair_of(0.1), pair_of(0.1, lambda x, y: x + y)),
         (pair_of, Child),
         (functools.partial(pair_of, 0.1), functools.partial(pair_of, 0.2)),
@@ -163,6 +253,8 @@ def test_what_cannot_be_seen_is_unknown():
         Object(rng=np.random.default_rng(0)),
         OfC(),
         iter([3]),
+        random.Random(0),
+        np.frompyfunc(says_a, 0, 1),
         Object(rates=np.array([{}])),
     ):
         assert digest(hidden) is None
@@ -208,6 +300,59 @@ def test_code_is_another_after_an_edit(monkeypatch):
     assert differs(of_code(scaled(1)), of_code(scaled(2))) and not differs(of_code(scaled(1)), of_code(scaled(1)))
     assert not differs("3.10 abc", "3.11 def") and differs("3.11 abc", "3.11 def")
     assert differs(of_code(slots_of("m")), of_code(slots_of("v")))
+
+
+class Level(enum.Enum):
+    HIGH = 0.1
+
+
+class OtherLevel(enum.Enum):
+    HIGH = 0.2
+
+
+class Remembered:
+    @functools.cached_property
+    def rate(self):
+        return 1
+
+
+class OtherwiseRemembered:
+    @functools.cached_property
+    def rate(self):
+        return 2
+
+
+RULES = {"a": says_a}
+
+
+def ruled(x):
+    return RULES["a"]()
+
+
+def test_code_in_constants_enums_decorators_and_dictionaries_is_code(monkeypatch):
+    weights, other = (lambda p: p in {"w", "b"}), (lambda p: p in {"w"})
+    for one, another in (
+        (weights, other),
+        (Level.HIGH, OtherLevel.HIGH),
+        (Remembered.__dict__["rate"], OtherwiseRemembered.__dict__["rate"]),
+    ):
+        assert differs(of_code(one), of_code(another))
+    before = of_code(ruled)
+    monkeypatch.setitem(RULES, "a", says_b)
+    assert differs(before, of_code(ruled))
+
+
+def test_all_files_of_a_users_package_count(tmp_path, monkeypatch):
+    package = tmp_path / "mypackage"
+    package.mkdir()
+    (package / "__init__.py").write_text("from .core import rate\n")
+    (package / "core.py").write_text("def rate():\n    return 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    import mypackage
+
+    before = digest(mypackage)
+    (package / "core.py").write_text("def rate():\n    return 2\n")
+    assert None not in (before, digest(mypackage)) and before != digest(mypackage)
 
 
 def scaled(k):

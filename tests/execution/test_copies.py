@@ -194,6 +194,37 @@ def within_a_function():
 WithAClosure = within_a_function()
 
 
+class ByItsName(Momentum):
+    def __init__(self, rate=0.1, decay=0.9, name="plain"):
+        super().__init__(rate, decay)
+        self.name = name
+
+    def direction(self, g, m):
+        return tf.sign(m) if self.name.startswith("sign") else m
+
+
+class Named(Momentum):
+    def __init__(self, name):
+        super().__init__()
+        self.name = name
+
+
+def logged(function):
+    @functools.wraps(function)
+    def around(*given):
+        return function(*given)
+
+    return around
+
+
+class ForManyNumbers(Momentum):
+    """It looks at itself for tensors that are larger than those by which it is looked at."""
+
+    @logged
+    def direction(self, g, m):
+        return self.decay * m if m.shape.num_elements() > 100 else m
+
+
 class ByItsOwnHparams(Momentum):
     def direction(self, g, m):
         return self.hparams(1)["decay"] * m
@@ -215,15 +246,27 @@ class Lazy(Momentum):
         return super().init(params)
 
 
+class LazyInADict(Momentum):
+    def __init__(self, rate=0.1):
+        super().__init__(rate)
+        self.scales = {}
+
+    def init(self, params):
+        self.scales.update({path: 0.5 for path in params})
+        return super().init(params)
+
+
 def test_looking_at_an_optimizer_changes_nothing_in_it():
-    one = Lazy()
+    one, other = Lazy(), LazyInADict()
     assert program(one) == program(Lazy(0.2)) and "depth" not in vars(one)
+    assert program(other) and not other.scales
 
 
 def test_objects_of_a_users_own_class_share_a_program_where_it_is_the_same():
     assert program(Momentum(0.1)) == program(Momentum(0.2)) == program(Momentum(0.2, decay=0.0))
     assert program(ByANumber(0.1)) == program(ByANumber(0.2)) != program(ByANumber(0.2, decay=0.5))
     assert len(by_rule([Momentum(0.1), Momentum(0.2)])) == 1
+    assert program(Named(name="one")) == program(Named(name="other"))
 
 
 @pytest.mark.parametrize(
@@ -238,6 +281,8 @@ def test_objects_of_a_users_own_class_share_a_program_where_it_is_the_same():
         (AtTheEnd(0.1), AtTheEnd(0.2)),
         (Decorated(), Decorated(decay=0.5)),
         (WithAClosure(), WithAClosure(decay=0.5)),
+        (ByItsName(), ByItsName(name="sign")),
+        (ForManyNumbers(), ForManyNumbers(decay=0.5)),
         (ByItsOwnHparams(), ByItsOwnHparams(decay=0.5)),
         (ByPaths(), ByPaths(decay=0.5)),
     ],

@@ -31,14 +31,16 @@ def git_commit() -> str:
 
 
 def own_code(family: str, optimizers: Iterable[str]) -> dict[str, str]:
-    """{what: digest of its code} of what a user registered: the family's model, an optimizer with its hyperparameters.
+    """{what: digest of its code} of what a user registered: the family's model and data, an optimizer with its hyperparameters.
 
     What is the package's own is left out, and code that can't be known.
     """
     found: dict[str, str | None] = {}
-    build = registry.own_builder(family)
+    build, facts = registry.own_builder(family), registry.own_facts(family)
     if build is not None:
         found[f"family {family}"] = code_digest.of_code(build)
+    if facts is not None:
+        found[f"data of family {family}"] = code_digest.of_code(facts)
     for name in optimizers:
         own = registry.own_optimizer(name)
         if own is not None:

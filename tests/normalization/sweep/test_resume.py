@@ -260,11 +260,15 @@ def test_curves_of_an_own_model_that_changed_are_not_kept(root, monkeypatch):
     monkeypatch.setitem(registry._families, "own_regression", dataclasses.replace(family, build=lambda config, data: None))
     with pytest.raises(StoreError, match="other code or hyperparameters of family own_regression than it has now"):
         baseline.plan([NAME], OPTIONS, root)
+    other = dataclasses.replace(family, facts=lambda config: family.facts(config))
+    monkeypatch.setitem(registry._families, "own_regression", other)
+    with pytest.raises(StoreError, match="other code or hyperparameters of data of family own_regression than"):
+        baseline.plan([NAME], OPTIONS, root)
 
 
 def test_the_packages_own_have_no_digests():
     assert provenance.own_code("quadratic_family", ["adam_lr_-3.00", "not_there"]) == {}
-    assert [*provenance.own_code("own_regression", [])] == ["family own_regression"]
+    assert [*provenance.own_code("own_regression", [])] == ["family own_regression", "data of family own_regression"]
 
 
 def test_a_finished_file_of_other_data_is_not_taken():
