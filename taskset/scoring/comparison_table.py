@@ -58,7 +58,8 @@ def heading(comparison: Comparison) -> str:
     return (
         f"Normalized loss (1: the start, {run_scores.ZERO}) after {comparison.horizon} steps, "
         f"{run_scores.IN_WORDS[comparison.view]}; "
-        "mean over seeds, then statistics over tasks with 95% bootstrap intervals. A loss that is not finite counts as 2. "
+        "mean over seeds, then statistics over tasks with 95% bootstrap intervals. Losses are clipped "
+        "to [-2, 2]; one that is not finite counts as 2. "
         "Diverged runs: of those that are chosen for a task, not of all that were tried."
     )
 

@@ -19,11 +19,12 @@ def heading(standing: Standing) -> str:
     count, (name, _, version) = len(standing.tasks), standing.suite.rpartition(":")
     return (
         f"suite {name}, version {version}: {counted(count, 'task')}, {counted(standing.horizon, 'step')}. Normalized loss "
-        f"({run_scores.IN_WORDS[standing.view]}; 1: the start, {run_scores.ZERO}; a loss that is not finite counts as 2), mean "
-        "over seeds. Brackets: 95% bootstrap interval over tasks. won: share of tasks with a lower loss than Adam tuned for "
-        "each task; equal losses count half. Trials are chosen by train loss for train loss, by validation loss for test "
-        "loss. speed-up: how many times as fast as the best of Adam's rates to a smoothed train loss that both reach, median "
-        "over tasks. diverged: of the runs of all trials, chosen or not. x Adam: cost of a step, Adam's being 1."
+        f"({run_scores.IN_WORDS[standing.view]}; 1: the start, {run_scores.ZERO}; clipped to [-2, 2]; a loss that is not "
+        "finite counts as 2), mean over seeds. Brackets: 95% bootstrap interval over tasks. won: share of tasks with a lower "
+        "loss than Adam tuned for each task; equal losses count half. Trials are chosen by train loss for train loss, by "
+        "validation loss for test loss. speed-up: how many times as fast as the best of Adam's rates to a smoothed train loss "
+        "that both reach, median over tasks. diverged: of the runs of all trials, chosen or not. x Adam: cost of a step, Adam's "
+        "being 1."
     )
 
 

@@ -155,7 +155,10 @@ def main():
     pictures.best_rates(drawn, drawings / "best_learning_rates.png")
     pictures.diverged(drawn_runs, drawings / "diverged.png")
     pictures.curves(drawn, drawings / "normalized_curves.png")
-    (folder / "baselines.md").write_text(text(means, runs, tables.text(tables.collect(means, runs))), encoding="utf-8")
+    scores = tables.collect(means, runs)
+    (folder / "baselines.md").write_text(
+        text(means, runs, tables.text(scores, tables.without_normalizer(scores, runs))), encoding="utf-8"
+    )
     print(f"written: {folder / 'baselines.md'} and 4 pictures, taskset {taskset.__version__}")
 
 

@@ -5,6 +5,7 @@ of the mean over seeds; 2 where it diverged. Intervals are 95 per cent, from res
 0 and 1 (`taskset.scoring.statistics`). `python -m tools.baselines.page` puts the tables into docs/baselines.md.
 """
 
+import textwrap
 import zlib
 from dataclasses import dataclass
 
@@ -48,19 +49,15 @@ class Scores:
 
 
 def collect(means, runs):
-    """`Scores` from the frames of `tools.baselines.page.prepare`."""
-
-    def wanted(frame):
-        return frame[(frame["horizon"] == HORIZON) & frame["source"].isin(SOURCES)]
-
-    means = wanted(means).assign(task=lambda frame: frame["task"].astype(str))
+    """`Scores` from the frames of `tools.baselines.page.prepare`, of the tasks with a normalizer."""
+    means = _wanted(means)
     column = {rate: i for i, rate in enumerate(LOG10_LEARNING_RATES)}
     mean = means.groupby(["task", "rate"])["normalized"].mean().unstack("rate").reindex(columns=list(column))
     mean = mean[mean.notna().all(axis=1)]  # swept with all rates
     last = means[means["step"] == HORIZON].set_index(["task", "rate"])["normalized"].unstack("rate")
     end = last.reindex(index=mean.index, columns=list(column))
     lowest = means.groupby("task")[["family", "best_rate"]].first().loc[mean.index]
-    shares = wanted(runs).assign(task=lambda frame: frame["task"].astype(str)).groupby("task")["diverged"].mean()
+    shares = _wanted(runs).groupby("task")["diverged"].mean()
     return Scores(
         mean.index.to_numpy(),
         lowest["family"].astype(str).to_numpy(),
@@ -68,6 +65,33 @@ def collect(means, runs):
         mean.to_numpy(float),
         lowest["best_rate"].map(column).to_numpy(int),
         shares.loc[mean.index].to_numpy(float),
+    )
+
+
+def _wanted(frame):
+    """The rows of the setting that the tables are of."""
+    chosen = frame[(frame["horizon"] == HORIZON) & frame["source"].isin(SOURCES)]
+    return chosen.assign(task=chosen["task"].astype(str), family=chosen["family"].astype(str))
+
+
+def without_normalizer(scores, runs):
+    """A sentence about the tasks with all rates and no normalizer, which the tables leave out: "" where there are none."""
+    runs = _wanted(runs)
+    rates = runs.groupby("task")["rate"].transform("nunique")
+    runs = runs[rates == len(LOG10_LEARNING_RATES)]
+    left = runs[~runs["task"].isin(scores.tasks)]
+    if left.empty:
+        return ""
+    networks = runs[~runs["family"].isin(PROBLEMS)]
+    shown = networks[networks["task"].isin(scores.tasks)]
+    gains = networks.groupby("family")["diverged"].mean() - shown.groupby("family")["diverged"].mean()
+    most = gains.sort_values(ascending=False).index[:2]
+    each = " and ".join(
+        f"{networks[networks['family'] == family]['diverged'].mean():.1%} of those of {family}" for family in most
+    )
+    return (
+        f"{left['task'].nunique():,} more tasks have all 17 rates and no normalizer: {left['diverged'].mean():.1%} of their runs "
+        f"diverge. With them, {networks['diverged'].mean():.1%} of the runs of networks diverge, among them {each}."
     )
 
 
@@ -203,8 +227,8 @@ def per_family(scores):
     return values
 
 
-def text(scores):
-    """The tables as a part of docs/baselines.md; says so where there is no task to speak of."""
+def text(scores, left_out=""):
+    """The tables as a part of docs/baselines.md; says so where there are no two tasks. left_out: of `without_normalizer`."""
     if len(scores.tasks) < 2:
         return f"No two tasks have all of Adam's rates at {HORIZON:,} steps, so there are no tables.\n"
     of_networks = scores.networks()
@@ -225,6 +249,7 @@ tasks; shares that are all 0 or all 1 have exact intervals (Clopper and Pearson 
 lowest mean end.
 {most:,} of the tasks are of {" and ".join(PROBLEMS)}, which are cheap to sweep. What is said of all tasks is therefore mostly
 said of these two families; all other tasks are networks, and have lines of their own.
+{textwrap.fill(left_out, 127)}
 
 {by_family(scores)}
 

@@ -4,13 +4,14 @@ Compiling costs more than training a tiny task, so what differs between runs of 
 rates and schedules, the weights of a learned optimizer (`table`), and the planned number of steps (`AtHorizon`). Each run stops
 at its own horizon. Used by `tools.one_run.stage0` and `tools.one_run`.
 
-    DIRECTORY/plan.json           the names of the optimizers, seeds, batches, interval
+    DIRECTORY/plan.json           the names of the optimizers, digests of weights, seeds, batches, interval, source, version
     DIRECTORY/TASK.parquet        task, optimizer, horizon, seed, step, losses of the four splits, diverged
     DIRECTORY/TASK.json           CPU seconds by purpose
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from taskset.datasets.base import SPLITS
 from taskset.errors import ConfigError
 from taskset.execution.divergence import has_diverged
 from taskset.files import settle, whole_file, write_text
+from taskset.version import __version__
 
 if TYPE_CHECKING:
     from learned.optimizers.base import LearnedOptimizer
@@ -63,6 +65,10 @@ class OfTable:
     name: str
     rule: str
     uses_loss = True
+
+    def own(self) -> Arrays:
+        """Its set of weights alone."""
+        return {path: np.ascontiguousarray(w[self.which]) for path, w in sorted(self.weights.items())}
 
     def hparams(self, horizon: int) -> dict[str, float]:
         """The number of the set of weights, and the number of steps of the run."""
@@ -118,6 +124,7 @@ def run(
     if uneven := [horizon for horizon in horizons if horizon % interval]:
         raise ConfigError(f"horizon {uneven[0]}: allowed are multiples of {interval}, the steps between evaluations")
     plan = {"optimizers": [one.name for one in runs], "seeds": list(seeds), "batches": batches, "interval": interval}
+    plan |= {"weights": _digests(runs), "source": suite.source, "version": __version__}
     settle(out / "plan.json", plan, "plan")
     frames = []
     for number, task in enumerate(tasks):
@@ -132,6 +139,14 @@ def run(
             say(f"{number + 1} of {len(tasks)}: {task}, " + ", ".join(f"{k} {v:.0f} s" for k, v in seconds.items()))
         frames.append(pd.read_parquet(path))
     return pd.concat(frames, ignore_index=True)
+
+
+def _digests(runs: Sequence[AtHorizon]) -> dict[str, str]:
+    """{optimizer: digest of its weights} of those that have some: files of other weights of that name are no part of a table."""
+    tables = {run.optimizer.name: run.optimizer for run in runs if isinstance(run.optimizer, OfTable)}
+    return {
+        name: hashlib.sha256(b"".join(w.tobytes() for w in one.own().values())).hexdigest()[:16] for name, one in tables.items()
+    }
 
 
 def interval_of(suite: Suite) -> int:

@@ -92,7 +92,7 @@ def rows(found, group_of):
 def text(found, group_of):
     """Markdown of the section. group_of: [{task: group}], one for each table: by data set, by family."""
     header = ["", "tasks", "data", "best rate within 3.2x", "regret: mean", "less other seed's", "at most .05"]
-    header += ["profile distance", "loss within 2x"]
+    header += ["profile distance: median", "loss within 2x"]
     first, *others = [list(rows(found, groups)) for groups in group_of]
     tables = [report.table(header, one) for one in (first, *(other[: -len(SOURCES)] for other in others))]  # "all" stands once
     return "\n\n".join([*tables, report.conditions("numpy", "pandas")])

@@ -67,6 +67,24 @@ def test_scores_are_of_one_setting_and_of_all_rates():
     settings.append(("c", "tfds", 2000, every))
     means = pd.concat([curve(*setting) for setting in settings]).assign(best_rate=every[3])
     runs = pd.DataFrame({"task": ["a", "a", "b"], "source": "none", "horizon": 2000, "diverged": [True, False, True]})
+    runs = runs.assign(family="f")
     found = tables.collect(means.astype({"task": "category", "source": "category"}), runs)
     assert found.tasks.tolist() == ["a"] and found.best.tolist() == [3] and found.diverged.tolist() == [0.5]
     assert found.end.tolist() == [pytest.approx([0.5] * RATES)] and found.mean.tolist() == [pytest.approx([0.75] * RATES)]
+
+
+def test_what_has_no_normalizer_is_counted_beside_the_tables():
+    """The tasks on which every run diverges are those without one: the tables' shares of diverged runs leave them out."""
+    of = {"a": ("f", [False, True]), "b": ("f", [True, True]), "c": ("quadratic_family", [True, True]), "d": ("g", [True])}
+    rows = [
+        (task, "none", 2000, family, rate, diverged)
+        for task, (family, flags) in of.items()
+        for rate in (LOG10_LEARNING_RATES if task != "d" else LOG10_LEARNING_RATES[:3])
+        for diverged in flags
+    ]
+    runs = pd.DataFrame(rows, columns=["task", "source", "horizon", "family", "rate", "diverged"])
+    scores = tables.Scores(np.array(["a"]), np.array(["f"]), *[np.zeros((1, RATES))] * 2, np.array([0]), np.array([0.5]))
+    said = tables.without_normalizer(scores, runs)
+    assert said.startswith("2 more tasks have all 17 rates and no normalizer: 100.0% of their runs diverge. With them, 75.0% of")
+    assert "75.0% of those of f" in said
+    assert tables.without_normalizer(scores, runs[runs["task"] == "a"]) == ""

@@ -21,6 +21,7 @@ from taskset.scoring.rivals import ADAM_TUNED
 from taskset.scoring.suites.suite import Entry, Suite
 from tools import one_run
 from tools.one_run import run_curves, run_table, side_by_side, stage0, task_choice
+from tools.one_run.__main__ import of_split
 from tools.weights import short_runs, valid_variant
 
 TASK = "quadratic_family_seed3"
@@ -48,6 +49,18 @@ def test_runs_side_by_side_are_those_of_each_by_itself(tmp_path):
     pd.testing.assert_frame_equal(again, curves)
     with pytest.raises(StoreError, match="was begun with another plan .optimizers was"):
         side_by_side.run(SUITE, [TASK], members[:1], (40, 80), tmp_path, seeds=(0,), batches=2)
+    retrained = [*side_by_side.table(anchored, {"start": start, "other": {p: w + 1 for p, w in start.items()}}), members[2]]
+    with pytest.raises(StoreError, match="was begun with another plan .weights was"):
+        side_by_side.run(SUITE, [TASK], retrained, (40, 80), tmp_path, seeds=(0,), batches=2)
+    with pytest.raises(StoreError, match="was begun with another plan .source was"):
+        side_by_side.run(dataclasses.replace(SUITE, source="tfds"), [TASK], members, (40, 80), tmp_path, seeds=(0,), batches=2)
+
+
+def test_a_table_is_of_one_split():
+    curves = pd.DataFrame({"task": [TASK, "another"], "train": 1.0})
+    assert of_split(curves, SUITE, "valid")["task"].tolist() == [TASK]
+    with pytest.raises(ConfigError, match="no runs of split 'test' in these folders: give the --split"):
+        of_split(curves, SUITE, "test")
 
 
 def test_evaluations_are_as_frequent_as_in_the_baselines_of_a_suite(tmp_path):

@@ -42,7 +42,7 @@ function head() {
   byId("summary").textContent =
     `${format.plural(names, "task")}, ${format.plural(runs, "run")} of ${format.plural(data.width, "optimizer")}. Normalized losses, ` +
     `${VIEW_NAMES[data.view]}: 1 is the start, 0 the lowest loss that any of Adam's rates reaches, with baselines of your own ` +
-    "any of their optimizers; a loss that is not finite counts as 2.";
+    "any of their optimizers; clipped to [-2, 2]; a loss that is not finite counts as 2.";
   byId("notes").append(...data.notes.map((note) => element("li", {}, note)));
 }
 

@@ -56,7 +56,7 @@ const optimizers = {
     byId("compared").textContent =
       `${format.plural(settings.length, "task")} shown by the filters with all of these optimizers. Normalized ` +
       `${SPLIT_NAMES[filters.split]} loss, ${VIEW_NAMES[data.view]} (1: the start, 0: the lowest loss that any of Adam's rates ` +
-      "reaches, with baselines of your own any of their optimizers; a loss that is not finite counts as 2), mean over seeds. Trials: runs that a new task costs. What is tuned " +
+      "reaches, with baselines of your own any of their optimizers; clipped to [-2, 2]; a loss that is not finite counts as 2), mean over seeds. Trials: runs that a new task costs. What is tuned " +
       "is chosen with knowledge of these tasks. Diverged runs: of those that are chosen, not of all that were tried.";
     const shown = (name) => (cell) => {
       const row = cell.getData();
