@@ -280,7 +280,7 @@ def add_fixed(module: str, name: str, family: str, config: Config) -> None:
     def describe() -> tuple[str, Config]:
         return family, copy.deepcopy(config)
 
-    describe.__module__ = module  # by which the package's own tasks are told from others
+    vars(describe)["of_module"] = module  # by which `is_own` tells the package's own tasks from others
     register_fixed(name)(describe)
 
 
@@ -308,7 +308,8 @@ def is_own(function: Callable[..., Any] | None) -> bool:
     """
     if function is None:
         return False
-    module = getattr(function, "__globals__", {}).get("__name__") or getattr(function, "__module__", "") or ""
+    made_by = getattr(function, "of_module", None) or getattr(function, "__globals__", {}).get("__name__")
+    module = made_by or getattr(function, "__module__", None) or ""
     return str(module).partition(".")[0] not in ("taskset", "learned")
 
 

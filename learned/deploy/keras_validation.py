@@ -77,13 +77,16 @@ class ValidationLoss(keras.callbacks.Callback):
 def _metrics_kept(model: keras.Model) -> Iterator[None]:
     """Give the model's metrics their values back: Keras counts the losses of several outputs in those of the epoch."""
     before = {id(m): [keras.ops.convert_to_numpy(v) for v in m.variables] for m in model.metrics}
-    yield
-    for metric in model.metrics:
-        if id(metric) not in before:  # made by the first loss
-            metric.reset_state()
-            continue
-        for variable, value in zip(metric.variables, before[id(metric)]):
-            variable.assign(value)
+    try:
+        yield
+    finally:
+        for metric in model.metrics:
+            values = before.get(id(metric), [])
+            if len(values) != len(metric.variables):  # made by the first loss
+                metric.reset_state()
+                continue
+            for variable, value in zip(metric.variables, values):
+                variable.assign(value)
 
 
 def _watch(model):

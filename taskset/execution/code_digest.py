@@ -7,15 +7,19 @@ C, makes the whole unknown.
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import enum
 import functools
 import hashlib
 import inspect
+import os
+import random
 import re
 import sys
 import sysconfig
 import types
+import weakref
 from collections.abc import Iterator, Mapping, Set
 from pathlib import Path, PurePath
 from typing import Any
@@ -174,10 +178,10 @@ class _Reader:
         if (package := _installed(module.__name__)) is not None:
             return ["module", package, module.__name__]
         try:
-            file = Path(str(module.__file__))
-            files = sorted(file.parent.rglob("*.py")) if hasattr(module, "__path__") else [file]  # a package: all of it
-            if len(files) > MOST:
+            if module.__file__ is None:  # a package without a file of its own, which may lie in several places
                 raise Unknown
+            file = Path(module.__file__)
+            files = _files_below(file.parent) if hasattr(module, "__path__") else [file]
             return ["module", *(hashlib.sha256(one.read_bytes()).hexdigest() for one in files)]
         except (OSError, AttributeError) as error:
             raise Unknown from error
@@ -204,17 +208,25 @@ class _Reader:
         return ["sequence", self._read(type(values)), [self._read(value) for value in values], self._beside(values)]
 
     def _beside(self, container: Any) -> object:
-        """What a container has beside its entries: attributes, and what a defaultdict makes."""
-        attributes = _attributes(container) | {"default_factory": getattr(container, "default_factory", None)}
-        return [(name, self._read(value)) for name, value in sorted(attributes.items()) if value is not None]
+        """What a container has beside its entries: attributes of a user's class, and what a defaultdict makes."""
+        attributes = _attributes(container) if _package_of(type(container)) is None else {}
+        if isinstance(container, collections.defaultdict):
+            attributes["default_factory"] = container.default_factory
+        return [(name, self._read(value)) for name, value in sorted(attributes.items())]
 
     def _value(self, thing: Any) -> object:
         return ["value", type(thing).__name__, str(thing)]
 
     def _ufunc(self, function: np.ufunc) -> object:
-        if getattr(np, function.__name__, None) is not function:  # of np.frompyfunc, say: around a function that it hides
-            raise Unknown
+        known = (np, sys.modules.get("scipy.special"))
+        if not any(getattr(module, function.__name__, None) is function for module in known):
+            raise Unknown  # of np.frompyfunc, say: around a function that it hides
         return self._value(function)
+
+    def _random(self, generator: random.Random) -> object:
+        if type(generator) is not random.Random:
+            raise Unknown
+        return ["random", self._read(generator.getstate())]
 
     def _pattern(self, pattern: re.Pattern[Any]) -> object:
         return ["pattern", repr(pattern.pattern), pattern.flags]
@@ -263,7 +275,7 @@ class _CodeReader(_Reader):
         if _package_of(function) is not None:
             return ["function", name, bound]
         there = function.__globals__
-        bound += [self._pairs({key: value for key, value in vars(function).items() if key != "__wrapped__"})]
+        bound += [self._pairs(_code_in(vars(function)))]
         used = [(key, self._read(there[key])) for key in sorted(_names(function.__code__)) if key in there]
         return ["function", self._read(function.__code__), bound, used]
 
@@ -282,8 +294,13 @@ class _CodeReader(_Reader):
         parts = {name: value for name, value in vars(kind).items() if name not in _LEFT_OUT and not _is_slot(value)}
         return ["class", [self._read(base) for base in kind.__bases__], self._pairs(parts)]
 
+    def _random(self, generator: random.Random) -> object:
+        return self._instance(generator)
+
     def _mapping(self, mapping: Mapping[Any, Any]) -> object:
-        return ["mapping", type(mapping).__name__, self._pairs(_code_in({str(key): value for key, value in mapping.items()}))]
+        weak = isinstance(mapping, (weakref.WeakKeyDictionary, weakref.WeakValueDictionary))  # what is there comes and goes
+        entries = {} if weak else {str(key): value for key, value in mapping.items()}
+        return ["mapping", type(mapping).__name__, self._pairs(_code_in(entries))]
 
     def _set(self, values: Set[Any]) -> object:
         return super()._set(values) if isinstance(values, frozenset) else ["set", type(values).__name__]
@@ -313,6 +330,7 @@ _READERS: tuple[tuple[Any, str], ...] = (
     (functools.cached_property, "_cached"),
     (dataclasses.Field, "_field"),
     (re.Pattern, "_pattern"),
+    (random.Random, "_random"),
     (types.BuiltinFunctionType, "_builtin"),
     (types.ModuleType, "_module"),
     (type, "_class"),
@@ -340,7 +358,7 @@ def _around(thing: Any) -> bool:
 
 
 def _attributes(thing: Any) -> dict[str, Any]:
-    """An object's attributes and what its slots hold, without the function that it wraps and what says how that is called."""
+    """An object's attributes and what its slots hold, without what says how it is called."""
     slots = {
         name: getattr(thing, name)
         for base in type(thing).__mro__
@@ -348,16 +366,28 @@ def _attributes(thing: Any) -> dict[str, Any]:
         for name, value in vars(base).items()
         if isinstance(value, types.MemberDescriptorType) and hasattr(thing, name)
     }
-    return slots | {name: value for name, value in getattr(thing, "__dict__", {}).items() if name not in _LEFT_OUT}
+    there = getattr(thing, "__dict__", {})
+    names = {"__name__", "__type_params__"} if "__wrapped__" in there else set()  # those of the function that it wraps
+    return slots | {name: value for name, value in there.items() if name not in _LEFT_OUT | names}
 
 
 def _code_in(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Those values that are code of a module: what a function makes while it runs comes and goes."""
-    return {
-        name: value
-        for name, value in values.items()
-        if isinstance(value, (types.FunctionType, type)) and "<locals>" not in value.__qualname__
-    }
+    """Those values that are functions of a user's module: classes and what a function makes may come while it runs."""
+    functions = {name: value for name, value in values.items() if isinstance(value, types.FunctionType) and name != "__wrapped__"}
+    return {name: one for name, one in functions.items() if "<locals>" not in one.__qualname__ and _package_of(one) is None}
+
+
+def _files_below(folder: Path) -> list[Path]:
+    """A package's Python files, sorted. Raises `Unknown` where there are too many to be one."""
+    found = []
+    for place, folders, names in os.walk(folder):
+        folders[:] = [
+            name for name in folders if not name.startswith((".", "__")) and name not in ("site-packages", "dist-packages")
+        ]
+        found += [Path(place, name) for name in names if name.endswith(".py")]
+        if len(found) > MOST:
+            raise Unknown
+    return sorted(found)
 
 
 def content(cell: types.CellType) -> object:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import functools
+import inspect
 import numbers
 import types
 from collections.abc import Collection, Iterator
@@ -18,7 +20,6 @@ from taskset.optimizers.base import Elementwise, Optimizer
 # Parameters on which a user's own are looked at, {path: shape}: code may decide by a path or a shape.
 PROBE: dict[str, list[int]] = {"dense/w": [3, 2], "dense/b": [2], "conv/kernel": [2, 2, 3, 2], "norm/bias": [2], "norm/scale": []}
 _DESCRIBES = ("name", "rule", "hparams")  # what no step goes through; nor does it through what makes or prints an object
-_AROUND = ("fget", "__func__", "func", "python_function", "__wrapped__")  # where a decorated function has the one that it is of
 _STEPS = ("__call__", "__getattr__", "__getattribute__", "__getitem__")
 
 
@@ -79,17 +80,31 @@ def _read_in_code(kind: type, fields: Collection[str]) -> set[str]:
 
 def _codes(value: Any) -> Iterator[types.CodeType]:
     """The code of a method, a property and the like, of functions in it, and of those that a decorator put it around."""
-    left, met = [value], set[int]()
+    left, met = [value], list[Any]()
     while left:
         one = left.pop()
-        if id(one) in met:
+        if any(one is other for other in met):
             continue
-        met.add(id(one))
+        met.append(one)
         if isinstance(one, types.FunctionType):
             yield from code_digest.codes(one.__code__)
             cells = [code_digest.content(cell) for cell in one.__closure__ or ()]
             left += [cell for cell in cells if isinstance(cell, types.FunctionType) and registry.is_own(cell)]
-        left += [getattr(one, part) for part in _AROUND if getattr(one, part, None) is not None]
+        left += _inner(one)
+
+
+def _inner(one: Any) -> list[Any]:
+    """The function that a property, a partial or a decorator is around; others may have any attribute that they are asked for."""
+    if isinstance(one, property):
+        return [one.fget]
+    if isinstance(one, (staticmethod, classmethod)):
+        return [one.__func__]
+    if isinstance(one, (functools.partial, functools.partialmethod, functools.cached_property)):
+        return [one.func]
+    if type(one).__module__.startswith("tensorflow."):
+        return [getattr(one, "python_function", None)]
+    wrapped = inspect.getattr_static(one, "__wrapped__", None)
+    return [] if wrapped is None else [wrapped]
 
 
 def _read_in_a_run(optimizer: Optimizer, fields: Collection[str], names: list[str]) -> set[str]:
@@ -101,7 +116,7 @@ def _read_in_a_run(optimizer: Optimizer, fields: Collection[str], names: list[st
         return kind.__getattribute__(self, name)
 
     watched = types.new_class(kind.__name__, (kind,), exec_body=lambda body: body.update(__getattribute__=noticed))
-    other: Any = copy.deepcopy(optimizer)  # what its functions fill must not be the optimizer's
+    other: Any = _apart(optimizer)
     object.__setattr__(other, "__class__", watched)
     judged = getattr(kind, "evaluated", None)
     losses = [loss for loss in ("loss", "validation_loss") if getattr(optimizer, f"uses_{loss}", False)]
@@ -118,6 +133,19 @@ def _read_in_a_run(optimizer: Optimizer, fields: Collection[str], names: list[st
         params, params, tf.TensorSpec([], tf.int32), scalar, dict.fromkeys(names, scalar)
     )
     return found
+
+
+def _apart(optimizer: Any) -> Any:
+    """A copy whose containers are copies: what its functions fill must not be the optimizer's. Raises `TypeError` for none."""
+    other = copy.copy(optimizer)
+    if other is optimizer:
+        raise TypeError("it is its own copy")
+    for name, value in vars(other).items():
+        try:
+            vars(other)[name] = copy.deepcopy(value)
+        except Exception:  # a lock or a module, say, which nothing fills
+            vars(other)[name] = copy.copy(value) if isinstance(value, (list, dict, set)) else value
+    return other
 
 
 def _is_plain(value: object) -> bool:

@@ -133,6 +133,13 @@ def tried_less(a, b):
     return 0
 
 
+class KeyedByName(dict):
+    """Entries are attributes, which a look at any other fails to find, or makes."""
+
+    def __getattr__(self, name):
+        return self[name]
+
+
 class OfNoModule:
     """Classes that `exec` makes say that they are of `builtins`."""
 
@@ -156,6 +163,7 @@ class OfNoModule:
         (collections.defaultdict(says_a), collections.defaultdict(says_b)),
         (np.ma.array([1.0, 2.0], mask=[0, 1]), np.ma.array([1.0, 2.0], mask=[1, 0])),
         (re.compile("a"), re.compile("b")),
+        (random.Random(0), random.Random(1)),
         (range(3), range(4)),
         (Path("a"), Path("b")),
         (pair_of(0.1), pair_of(0.1, lambda x, y: x + y)),
@@ -253,7 +261,7 @@ def test_what_cannot_be_seen_is_unknown():
         Object(rng=np.random.default_rng(0)),
         OfC(),
         iter([3]),
-        random.Random(0),
+        type("Mine", (random.Random,), {})(0),
         np.frompyfunc(says_a, 0, 1),
         Object(rates=np.array([{}])),
     ):
@@ -367,6 +375,48 @@ class Counting:
 
     def step(self):
         return 1
+
+
+@functools.singledispatch
+def kept(x):
+    return x
+
+
+KINDS: dict[str, type] = {}
+
+
+def counted(x):
+    counted.calls = getattr(counted, "calls", 0) + 1
+    KINDS[str(x)] = type(x)
+    return kept(x)
+
+
+def test_dictionaries_with_any_attribute_are_looked_at_by_their_entries():
+    assert None is not digest(KeyedByName(a=1)) != digest(KeyedByName(a=2))
+
+
+def test_what_a_run_leaves_in_functions_and_dictionaries_is_no_code():
+    before = of_code(counted)
+    assert digest(kept) is not None
+    counted(3)
+    counted(KeyedByName())
+    assert of_code(counted) == before is not None
+
+
+def test_a_package_without_a_file_is_unknown(tmp_path, monkeypatch):
+    (tmp_path / "nofile").mkdir()
+    (tmp_path / "nofile" / "part.py").write_text("RATE = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    import nofile.part
+
+    assert digest(nofile) is None and digest(nofile.part) is not None
+
+
+def test_lists_of_keras_optimizers_have_no_numbers_of_this_process():
+    made = [keras.optimizers.Adam(1e-2) for _ in range(2)]
+    for one in made:
+        one.exclude = ["head"]
+    assert digest(made[0]) == digest(made[1]) is not None
 
 
 def test_the_state_of_an_object_is_no_code():

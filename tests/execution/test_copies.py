@@ -256,6 +256,25 @@ class LazyInADict(Momentum):
         return super().init(params)
 
 
+class WithAnything:
+    def __getattr__(self, name):
+        return WithAnything()
+
+
+class Held(Momentum):
+    """A module, which can't be copied, and an object that has whatever attribute it is asked for."""
+
+    settings = WithAnything()
+
+    def __init__(self, rate=0.1):
+        super().__init__(rate)
+        self.library = np
+
+
+def test_what_can_not_be_copied_or_ends_nowhere_shares_a_program():
+    assert program(Held(0.1)) == program(Held(0.2))
+
+
 def test_looking_at_an_optimizer_changes_nothing_in_it():
     one, other = Lazy(), LazyInADict()
     assert program(one) == program(Lazy(0.2)) and "depth" not in vars(one)

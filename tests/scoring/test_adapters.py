@@ -57,6 +57,8 @@ def test_a_keras_optimizer_that_reads_the_paths_of_variables(task, expected):
     same(curves(task, adapt(Named(RATE), "named")), expected)
     if hasattr(keras.optimizers, "Muon"):  # since Keras 3.11
         assert np.isfinite(curves(task, adapt(keras.optimizers.Muon, "muon", {"learning_rate": 0.01}))["train"]).all()
+        one, other = (adapt(keras.optimizers.Muon(rate), "muon") for rate in (0.01, 0.02))
+        assert one.rule == other.rule
 
 
 def test_a_keras_optimizer_that_cannot_be_built_is_refused_in_one_line(task):

@@ -84,7 +84,8 @@ def without_normalizer(scores, runs):
         return ""
     networks = runs[~runs["family"].isin(PROBLEMS)]
     shown = networks[networks["task"].isin(scores.tasks)]
-    gains = networks.groupby("family")["diverged"].mean() - shown.groupby("family")["diverged"].mean()
+    with_them, without = (frame.groupby("family")["diverged"].mean() for frame in (networks, shown))
+    gains = with_them.sub(without, fill_value=0)
     most = gains.sort_values(ascending=False).index[:2]
     each = " and ".join(
         f"{networks[networks['family'] == family]['diverged'].mean():.1%} of those of {family}" for family in most
