@@ -260,8 +260,15 @@ def test_curves_of_an_own_model_that_changed_are_not_kept(root, monkeypatch):
     monkeypatch.setitem(registry._families, "own_regression", dataclasses.replace(family, build=lambda config, data: None))
     with pytest.raises(StoreError, match="other code or hyperparameters of family own_regression than it has now"):
         baseline.plan([NAME], OPTIONS, root)
-    other = dataclasses.replace(family, facts=lambda config: None)
-    monkeypatch.setitem(registry._families, "own_regression", other)
+
+
+def test_curves_on_data_of_ones_own_that_changed_are_not_kept(root, monkeypatch):
+    family = registry._families["own_regression"]
+
+    def other(config):
+        return family.facts(config)
+
+    monkeypatch.setitem(registry._families, "own_regression", dataclasses.replace(family, facts=other))
     with pytest.raises(StoreError, match="other code or hyperparameters of data of family own_regression than"):
         baseline.plan([NAME], OPTIONS, root)
 
