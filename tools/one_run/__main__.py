@@ -58,7 +58,7 @@ def show_table(suite, arguments):
     """`table`: print it, and write its section where one is asked for."""
     if arguments.directories:
         own = of_split(run_curves.read(arguments.directories), suite, arguments.split)
-        found, ours = run_curves.beside_baselines(own, suite), list(own["optimizer"].unique())
+        found, ours = run_curves.beside_baselines(own, suite, arguments.sweeps), list(own["optimizer"].unique())
     else:
         found, ours = run_curves.baselines_alone(suite, arguments.split, arguments.sweeps), []
     text = run_table.text_of(found, ours, suite, arguments.split, arguments.view)
@@ -91,7 +91,7 @@ def main():
     known = contenders.RIVALS
     rivals.add_argument("--only", nargs="+", choices=known, default=known, metavar="NAME", help="Default: all.")
     shown.add_argument("directories", nargs="*", type=Path, help="What the others wrote.")
-    shown.add_argument("--sweeps", nargs="+", type=Path, default=[], help="Of `baseline --out`, without a DIR.")
+    shown.add_argument("--sweeps", nargs="+", type=Path, default=[], help="Baselines beside the package's.")
     shown.add_argument("--view", default="mean", help="Number taken from each curve: mean, end or lowest.")
     shown.add_argument("--publish", metavar="SECTION", help="Section of the document to write.")
     arguments = parser.parse_args()

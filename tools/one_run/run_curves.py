@@ -17,8 +17,8 @@ def read(directories):
 def baselines(suite, tasks, horizons, steps, sweeps=()):
     """Curves of the package's baselines with a column `horizon` of the runs that they stand for; steps: of evaluations.
 
-    sweeps: directories of `baseline --out` whose runs count as well. Adam's runs are cut, which a constant rate allows; the
-    learned list, whose rates fall, has runs of each horizon.
+    sweeps: directories of `baseline --out`, or of merged baselines, whose runs count as well. Adam's runs are cut, which a
+    constant rate allows; the learned list, whose rates fall, has runs of each horizon.
     """
     import pandas as pd
 
@@ -27,8 +27,10 @@ def baselines(suite, tasks, horizons, steps, sweeps=()):
 
     wanted = sorted({suite.horizon, *horizons})
     chosen = {"task": list(tasks), "source": store.sources_of(suite.source), "horizon": wanted}
-    roots = [{}, *({"root": sweep} for sweep in sweeps)]
-    whole = pd.concat([store.with_text_names(store.load_curves(**chosen, **root)) for root in roots], ignore_index=True)
+    swept = store.load_sweeps()
+    in_the_package = (swept["task"].isin(tasks) & swept["horizon"].isin(wanted)).any()
+    roots = [*([None] if in_the_package or not sweeps else []), *sweeps]
+    whole = pd.concat([store.with_text_names(store.load_curves(**chosen, root=root)) for root in roots], ignore_index=True)
     kind, parts = rivals.families(whole["optimizer"]), []
     for horizon in horizons:
         runs = (kind == rivals.ADAM) & (whole["horizon"] == suite.horizon) | (kind == rivals.LIST) & (whole["horizon"] == horizon)
@@ -37,12 +39,12 @@ def baselines(suite, tasks, horizons, steps, sweeps=()):
     return pd.concat(parts, ignore_index=True)
 
 
-def beside_baselines(curves, suite):
-    """The curves, and those of the baselines on the same tasks at the same horizons and steps."""
+def beside_baselines(curves, suite, sweeps=()):
+    """The curves, and those of the baselines on the same tasks at the same horizons and steps; sweeps: as of `baselines`."""
     import pandas as pd
 
     tasks, horizons = sorted(curves["task"].unique()), sorted(int(h) for h in curves["horizon"].unique())
-    return pd.concat([curves, baselines(suite, tasks, horizons, curves["step"].unique())], ignore_index=True)
+    return pd.concat([curves, baselines(suite, tasks, horizons, curves["step"].unique(), sweeps)], ignore_index=True)
 
 
 def baselines_alone(suite, split, sweeps=()):

@@ -17,6 +17,7 @@ from learned.outer_training.options import Options
 from taskset.datasets.base import SPLITS
 from taskset.errors import ConfigError, StoreError
 from taskset.execution import loop
+from taskset.normalization import store
 from taskset.scoring.rivals import ADAM_TUNED
 from taskset.scoring.suites.suite import Entry, Suite
 from tools import one_run
@@ -54,6 +55,22 @@ def test_runs_side_by_side_are_those_of_each_by_itself(tmp_path):
         side_by_side.run(SUITE, [TASK], retrained, (40, 80), tmp_path, seeds=(0,), batches=2)
     with pytest.raises(StoreError, match="was begun with another plan .source was"):
         side_by_side.run(dataclasses.replace(SUITE, source="tfds"), [TASK], members, (40, 80), tmp_path, seeds=(0,), batches=2)
+
+
+@pytest.mark.parametrize("horizon, roots", [(2000, [None, "more"]), (10000, ["more"])])
+def test_the_package_need_not_have_what_other_baselines_have(horizon, roots, monkeypatch):
+    asked = []
+
+    def load(root, **_):
+        asked.append(root)
+        rows = [(TASK, "adam_lr_-3.00", horizon, step, 0.5) for step in (0, horizon)]
+        return pd.DataFrame(rows, columns=["task", "optimizer", "horizon", "step", "train"])
+
+    monkeypatch.setattr(store, "load_sweeps", lambda: pd.DataFrame({"task": [TASK], "horizon": [2000]}))
+    monkeypatch.setattr(store, "load_curves", load)
+    suite = dataclasses.replace(SUITE, horizon=horizon)
+    found = run_curves.baselines(suite, [TASK], [horizon], [0, horizon], ["more"])
+    assert asked == roots and len(found) == 2 * len(roots)
 
 
 def test_a_table_is_of_one_split():
