@@ -61,15 +61,14 @@ def data_prepare(
     """
     from taskset.datasets import text_info
     from taskset.datasets.info import IMAGES
-    from taskset.datasets.text_sources import prepare_text, text_status
-    from taskset.datasets.tfds_source import prepare, status
+    from taskset.datasets.text_sources import prepare_text, text_status_of
+    from taskset.datasets.tfds_source import prepare, status_of
 
     if name not in IMAGES and name not in text_info.NAMES:
         raise unknown("data set", name, [*IMAGES, *text_info.NAMES], "python -m taskset data status shows all.")
     start_tensorflow()
     (prepare if name in IMAGES else prepare_text)(name, data_dir)
-    rows = (status if name in IMAGES else text_status)(data_dir)
-    note = next(row.note for row in rows if row.name == name)
+    note = (status_of if name in IMAGES else text_status_of)(name, data_dir).note
     print(f"{name} is prepared{note and f': {note}'}")
 
 

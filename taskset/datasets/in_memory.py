@@ -17,13 +17,10 @@ if TYPE_CHECKING:
     from taskset.datasets.prepared import Directory
 
 
-def _array(name, array):
+def _float_or_int(name, array):
     if isinstance(array, np.ma.MaskedArray):  # as an array it would have the numbers behind the mask
         raise ConfigError(f"array {shown(name)} is masked: allowed are arrays without a mask, as array.filled(0) makes them")
-    return np.asarray(array)
-
-
-def _float_or_int(name, array):
+    array = np.asarray(array)
     if array.dtype.kind not in "biuf":
         raise ConfigError(f"array {shown(name)} is of {array.dtype}: allowed are numbers and truth values")
     kind = np.float32 if array.dtype.kind == "f" else np.int32
@@ -55,7 +52,7 @@ class InMemoryData(Computed):
         if set(rows) != set(SPLITS):
             raise ConfigError(f"rows has {cut(', '.join(map(repr, rows)))}; needed are {', '.join(SPLITS)}")
         batch_size = whole_number("batch_size", batch_size)
-        self.arrays = {name: _float_or_int(name, _array(name, array)) for name, array in arrays.items()}
+        self.arrays = {name: _float_or_int(name, array) for name, array in arrays.items()}
         lengths = {array.shape[:1] for array in self.arrays.values()}
         if len(lengths) != 1 or () in lengths:
             shapes = {name: array.shape for name, array in self.arrays.items()}

@@ -53,7 +53,7 @@ def read_vocabulary(name: str, data_dir: Directory | None = None) -> encoding.Su
 
 def text_status(data_dir: Directory | None = None) -> list[prepared.DataStatus]:
     """The `DataStatus` of every text data set."""
-    return [_status(name, data_dir) for name in text_info.NAMES]
+    return [text_status_of(name, data_dir) for name in text_info.NAMES]
 
 
 def prepare_text(name: str, data_dir: Directory | None = None) -> None:
@@ -65,7 +65,7 @@ def prepare_text(name: str, data_dir: Directory | None = None) -> None:
     be written).
     """
     info = text_info.info(name)
-    if _status(name, data_dir).prepared:
+    if text_status_of(name, data_dir).prepared:
         return
     prepared.require_writable(prepared.built_dir(name, data_dir).parent)
     damage = prepared.damage(info.original, data_dir)
@@ -78,7 +78,8 @@ def prepare_text(name: str, data_dir: Directory | None = None) -> None:
     _build(name, info, data_dir)
 
 
-def _status(name: str, data_dir: Directory | None) -> prepared.DataStatus:
+def text_status_of(name: str, data_dir: Directory | None = None) -> prepared.DataStatus:
+    """The `DataStatus` of one text data set."""
     info, place = text_info.info(name), prepared.built_dir(name, data_dir)
     stored = prepared.stored_version(info.original, data_dir)
     record = built.read_record(place)

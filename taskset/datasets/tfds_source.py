@@ -44,7 +44,7 @@ def version(name: str, data_dir: Directory | None = None) -> str:
 
 def status(data_dir: Directory | None = None) -> list[prepared.DataStatus]:
     """The `DataStatus` of every image data set."""
-    return [_status(info, data_dir) for info in IMAGES.values()]
+    return [status_of(name, data_dir) for name in IMAGES]
 
 
 def prepare(name: str, data_dir: Directory | None = None) -> None:
@@ -53,7 +53,7 @@ def prepare(name: str, data_dir: Directory | None = None) -> None:
     Raises `UnknownName`, `DataNotPrepared` (for damaged data), `StoreError` (if the download fails, or files can't be written).
     """
     info = image_info(name)
-    if _status(info, data_dir).prepared:
+    if status_of(info.name, data_dir).prepared:
         return
     if info.resized:
         prepared.require_writable(prepared.cache_dir(data_dir))
@@ -66,7 +66,9 @@ def prepare(name: str, data_dir: Directory | None = None) -> None:
         _build_resized(info, data_dir)
 
 
-def _status(info: ImageInfo, data_dir: Directory | None) -> prepared.DataStatus:
+def status_of(name: str, data_dir: Directory | None = None) -> prepared.DataStatus:
+    """The `DataStatus` of one image data set."""
+    info = IMAGES[name]
     stored = prepared.stored_version(info.tfds, data_dir)
     download, damage = (0, None) if stored else (info.download, prepared.damage(info.tfds, data_dir))
     if not info.resized:
@@ -106,7 +108,7 @@ def require(name: str, data_dir: Directory | None = None) -> None:
 
 
 def _require(info: ImageInfo, data_dir: Directory | None) -> None:
-    row = _status(info, data_dir)
+    row = status_of(info.name, data_dir)
     if not row.prepared:
         place = prepared.built_dir(info.name, data_dir)
         record = built.read_record(place) if info.resized else None

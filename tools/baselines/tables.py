@@ -85,11 +85,8 @@ def without_normalizer(scores, runs):
     networks = runs[~runs["family"].isin(PROBLEMS)]
     shown = networks[networks["task"].isin(scores.tasks)]
     with_them, without = (frame.groupby("family")["diverged"].mean() for frame in (networks, shown))
-    gains = with_them.sub(without, fill_value=0)
-    most = gains.sort_values(ascending=False).index[:2]
-    each = " and ".join(
-        f"{networks[networks['family'] == family]['diverged'].mean():.1%} of those of {family}" for family in most
-    )
+    most = with_them.sub(without, fill_value=0).sort_values(ascending=False).index[:2]
+    each = " and ".join(f"{with_them[family]:.1%} of those of {family}" for family in most)
     return (
         f"{left['task'].nunique():,} more tasks have all 17 rates and no normalizer: {left['diverged'].mean():.1%} of their runs "
         f"diverge. With them, {networks['diverged'].mean():.1%} of the runs of networks diverge, among them {each}."

@@ -19,7 +19,6 @@ docs/one_run.md, or of docs/one_run_history.md where it is there.
 import argparse
 from pathlib import Path
 
-from taskset.errors import ConfigError
 from taskset.execution.runtime import start_tensorflow
 from tools import report
 from tools.one_run import HORIZONS, contenders, document_of, run_curves, run_table, task_choice
@@ -46,18 +45,10 @@ def run(suite, arguments):
     side_by_side.run(suite, names, given, arguments.horizons, arguments.out, seeds=range(arguments.seeds))
 
 
-def of_split(curves, suite, split):
-    """Those curves that are of the suite's tasks of a split. Raises `ConfigError` where there are none."""
-    curves = curves[curves["task"].isin([entry.task for entry in suite.of_split(split)])]
-    if curves.empty:
-        raise ConfigError(f"no runs of split {split!r} in these folders: give the --split that they were made with")
-    return curves
-
-
 def show_table(suite, arguments):
     """`table`: print it, and write its section where one is asked for."""
     if arguments.directories:
-        own = of_split(run_curves.read(arguments.directories), suite, arguments.split)
+        own = run_curves.of_split(run_curves.read(arguments.directories), suite, arguments.split)
         found, ours = run_curves.beside_baselines(own, suite, arguments.sweeps), list(own["optimizer"].unique())
     else:
         found, ours = run_curves.baselines_alone(suite, arguments.split, arguments.sweeps), []

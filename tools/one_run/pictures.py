@@ -35,9 +35,9 @@ WIDTH, BINS = 8.4, np.linspace(-1, 1, 41)
 PLACES = {"a tenth of the tasks are better": 0.1, "the median task": 0.5, "a tenth of the tasks are worse": 0.9}
 
 
-def measured(suite, directories):
-    """(scores [task, horizon] x optimizer, curves of the train loss with Adam's), from the folders of `tools.one_run`."""
-    ours = run_curves.read(directories)
+def measured(suite, split, directories):
+    """(scores [task, horizon] x optimizer, curves of the train loss with Adam's) of a split; directories: of `tools.one_run`."""
+    ours = run_curves.of_split(run_curves.read(directories), suite, split)
     both = run_curves.beside_baselines(ours, suite)
     found = run_curves.scored(both, suite, "mean")[0].xs("train", level="split")
     learned = set(ours["optimizer"])
@@ -182,10 +182,8 @@ def main():
     arguments = parser.parse_args()
     start_tensorflow(threads=1)
     suite = by_name.get_suite(arguments.suite)
-    found, curves = measured(suite, arguments.directories)
-    names = {entry.task for entry in suite.of_split(arguments.split)}
-    found = found[found.index.get_level_values("task").isin(names)]
-    if found.empty or arguments.name not in found.columns:
+    found, curves = measured(suite, arguments.split, arguments.directories)
+    if arguments.name not in found.columns:
         sys.exit(f"error: no runs of {arguments.name!r} on tasks of split {arguments.split!r} in these folders")
     if len(others(found, arguments.name)) > len(OTHERS):
         sys.exit(

@@ -1,6 +1,6 @@
 """Curves of runs and of the package's baselines, and their scores."""
 
-from taskset.errors import StoreError
+from taskset.errors import ConfigError, StoreError
 from tools.one_run import HORIZONS
 
 
@@ -12,6 +12,14 @@ def read(directories):
     if not files:
         raise StoreError(f"no curves in {', '.join(map(str, directories))}: give directories that `weights` or `rivals` wrote")
     return pd.concat([pd.read_parquet(path) for path in files], ignore_index=True)
+
+
+def of_split(curves, suite, split):
+    """Those curves that are of the suite's tasks of a split. Raises `ConfigError` where there are none."""
+    curves = curves[curves["task"].isin([entry.task for entry in suite.of_split(split)])]
+    if curves.empty:
+        raise ConfigError(f"no runs of split {split!r} in these folders: give the --split that they were made with")
+    return curves
 
 
 def baselines(suite, tasks, horizons, steps, sweeps=()):

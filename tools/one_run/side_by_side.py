@@ -11,7 +11,6 @@ at its own horizon. Used by `tools.one_run.stage0` and `tools.one_run`.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -68,7 +67,7 @@ class OfTable:
 
     def own(self) -> Arrays:
         """Its set of weights alone."""
-        return {path: np.ascontiguousarray(w[self.which]) for path, w in sorted(self.weights.items())}
+        return {path: w[self.which] for path, w in self.weights.items()}
 
     def hparams(self, horizon: int) -> dict[str, float]:
         """The number of the set of weights, and the number of steps of the run."""
@@ -143,10 +142,10 @@ def run(
 
 def _digests(runs: Sequence[AtHorizon]) -> dict[str, str]:
     """{optimizer: digest of its weights} of those that have some: files of other weights of that name are no part of a table."""
+    from learned.outer_training.checkpoint import digest
+
     tables = {run.optimizer.name: run.optimizer for run in runs if isinstance(run.optimizer, OfTable)}
-    return {
-        name: hashlib.sha256(b"".join(w.tobytes() for w in one.own().values())).hexdigest()[:16] for name, one in tables.items()
-    }
+    return {name: digest(one.own()) for name, one in tables.items()}
 
 
 def interval_of(suite: Suite) -> int:

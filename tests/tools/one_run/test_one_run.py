@@ -22,7 +22,6 @@ from taskset.scoring.rivals import ADAM_TUNED
 from taskset.scoring.suites.suite import Entry, Suite
 from tools import one_run
 from tools.one_run import run_curves, run_table, side_by_side, stage0, task_choice
-from tools.one_run.__main__ import of_split
 from tools.weights import short_runs, valid_variant
 
 TASK = "quadratic_family_seed3"
@@ -75,9 +74,9 @@ def test_the_package_need_not_have_what_other_baselines_have(horizon, roots, mon
 
 def test_a_table_is_of_one_split():
     curves = pd.DataFrame({"task": [TASK, "another"], "train": 1.0})
-    assert of_split(curves, SUITE, "valid")["task"].tolist() == [TASK]
+    assert run_curves.of_split(curves, SUITE, "valid")["task"].tolist() == [TASK]
     with pytest.raises(ConfigError, match="no runs of split 'test' in these folders: give the --split"):
-        of_split(curves, SUITE, "test")
+        run_curves.of_split(curves, SUITE, "test")
 
 
 def test_evaluations_are_as_frequent_as_in_the_baselines_of_a_suite(tmp_path):
