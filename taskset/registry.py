@@ -104,7 +104,7 @@ def require_optimizer(made: object, maker: str) -> None:
         )
 
 
-_PARTS = ("sample", "schema", "facts", "build")
+_FUNCTIONS = ("sample", "facts", "build")
 
 _tables: list[dict[str, Any]] = []
 
@@ -154,33 +154,27 @@ def _register(family, **functions):
 
 @contextlib.contextmanager
 def all_or_nothing() -> Iterator[None]:
-    """A context that an exception leaves without what was registered in it, and without the modules that registered that."""
-    families, tables, modules = dict(_families), _entries(), set(sys.modules)
+    """A context that an exception leaves without what was registered in it, and without the modules that registered that.
+
+    What the package itself registered meanwhile stays, here and in `restored`: its modules are imported once.
+    """
+    before, modules = _entries(), set(sys.modules)
     try:
         yield
     except BaseException:
-        added = [*_families_undone(families), *_tables_undone(tables)]
-        functions = (made.build if isinstance(made, OwnOptimizer) else made for made in added)
-        for module in {getattr(function, "__module__", "") for function in functions} - modules:
+        for module in {getattr(function, "__module__", "") for function in _undone(*before)} - modules:
             sys.modules.pop(module, None)
         raise
 
 
 @contextlib.contextmanager
 def restored() -> Iterator[None]:
-    """A context after which the names that were registered in it are forgotten, and those that were forgotten in it are back.
-
-    Families that were there before keep what they got: builders are registered when they are first asked for.
-    """
-    families, tables = dict(_families), _entries()
+    """A context after which the names that were registered in it are forgotten, and those that were forgotten in it are back."""
+    before = _entries()
     try:
         yield
     finally:
-        for name in _families.keys() - families.keys():
-            del _families[name]
-        for name in families.keys() - _families.keys():
-            _families[name] = families[name]
-        _tables_undone(tables)
+        _undone(*before)
 
 
 def forget(name: str) -> None:
@@ -190,37 +184,38 @@ def forget(name: str) -> None:
 
 
 def _entries():
-    """{id of a watched table: what it has}."""
-    return {id(table): dict(table) for table in _tables}
+    """The families, and {id of a watched table: what it has}."""
+    return dict(_families), {id(table): dict(table) for table in _tables}
 
 
-def _tables_undone(before):
-    """Make the watched tables what they were `before`; returns what they have lost by that."""
-    added = []
-    for table in _tables:
-        entries = before.get(id(table), {})  # one that came meanwhile had nothing
-        added += [made for name, made in table.items() if made is not entries.get(name)]
-        table.clear()
-        table.update(entries)
-    return added
-
-
-def _families_undone(before):
-    """The same of the parts of families. Those of this package stay: its builders are registered on first use."""
-    added = []
-    for name, now in [*_families.items()]:
-        then = before.get(name, Family(name))
-        undone = {part: getattr(then, part) for part in _PARTS if _is_foreign(getattr(now, part), getattr(then, part))}
-        added += [getattr(now, part) for part in undone]
-        _families[name] = replace(now, **undone)
-        if _families[name] == Family(name):
+def _undone(families, tables):
+    """Make everything what it was by `_entries()` but for what the package added; returns the functions that are lost by that."""
+    lost = []
+    for name, now in (families | _families).items():
+        then = families.get(name, Family(name))
+        kept = {part: getattr(now, part) for part in _FUNCTIONS if _is_packaged(getattr(now, part))}
+        back = replace(then, **kept, schema=then.schema or (now.schema if kept else None))
+        lost += [function for part in _FUNCTIONS if (function := getattr(now, part)) is not getattr(back, part) and function]
+        _families[name] = back
+        if back == Family(name):
             del _families[name]
-    return added
+    for table in _tables:
+        before = tables.get(id(table), {})  # one that came meanwhile had nothing
+        came = {name: made for name, made in table.items() if made is not before.get(name)}
+        kept = {name: made for name, made in came.items() if _is_packaged(_function(made)) and name not in before}
+        lost += [_function(made) for name, made in came.items() if name not in kept]
+        table.clear()
+        table.update(before | kept)
+    return lost
 
 
-def _is_foreign(now, then):
-    """Whether `then` was replaced, and not by this package."""
-    return now is not then and not getattr(now, "__module__", "").startswith("taskset.")
+def _function(made):
+    """The function of an entry of a watched table."""
+    return made.build if isinstance(made, OwnOptimizer) else made
+
+
+def _is_packaged(function):
+    return function is not None and not is_own(function)
 
 
 def register_sampler(family: str, schema: dict[str, Any] | None = None) -> Callable[[F], F]:
@@ -301,16 +296,18 @@ def add_optimizer(name: str, own: OwnOptimizer) -> None:
     _optimizers[name] = own
 
 
-def is_own(function: Callable[..., Any] | None) -> bool:
-    """Whether there is a function and it is a user's own, not the package's.
+def package_of(function: Callable[..., Any]) -> str:
+    """The first part of the name of the module that a function is of: the one whose globals it reads.
 
-    A function is of the module whose globals it reads: `functools.wraps` gives it the `__module__` of another.
+    Its `__module__` says something else where it is wrapped (`functools.wraps`) or made by a function of another module.
     """
-    if function is None:
-        return False
     made_by = getattr(function, "of_module", None) or getattr(function, "__globals__", {}).get("__name__")
-    module = made_by or getattr(function, "__module__", None) or ""
-    return str(module).partition(".")[0] not in ("taskset", "learned")
+    return str(made_by or getattr(function, "__module__", None) or "").partition(".")[0]
+
+
+def is_own(function: Callable[..., Any] | None) -> bool:
+    """Whether there is a function and it is a user's own, not the package's."""
+    return function is not None and package_of(function) not in ("taskset", "learned")
 
 
 def own_builder(family: str) -> Callable[..., Any] | None:

@@ -28,7 +28,7 @@ def fixed_tasks() -> list[str]:
     """The names of all fixed tasks: those of the package in the published order, then the user's own."""
     load()
     registered = registry.known_fixed()
-    packaged = [name for name, describe in registered.items() if describe.__module__.startswith("taskset.")]
+    packaged = [name for name, describe in registered.items() if registry.package_of(describe) == "taskset"]
     known = set(packaged)
     return packaged + [name for name in registered if name not in known]
 

@@ -244,3 +244,33 @@ def test_the_published_order_stands_before_what_was_imported_first():
     names = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
     published = (Path(__file__).parents[1] / "golden" / "fixed_tasks.txt").read_text().split()
     assert names[: len(published)] == published and any(name.startswith("Tiny_") for name in names[len(published) :])
+
+
+@pytest.mark.parametrize("context", ["registry.restored()", "contextlib.suppress(ValueError), registry.all_or_nothing()"])
+def test_what_the_package_registers_in_a_context_stays(context):
+    """Its modules are imported once: what a context took from them would be gone for good."""
+    script = f"""
+import contextlib
+import taskset
+from taskset import catalogue, registry
+from taskset.datasets.base import DataSpec
+with {context}:
+    import learned
+    names, families = taskset.fixed_tasks(), taskset.families()
+    catalogue.builder("quadratic_family")
+    taskset.register_fixed("Mine")(lambda: ("quadratic_family", {{}}))
+    taskset.register_sampler("mine", schema={{}})(lambda seed: {{}})
+    taskset.register_optimizer("mine")(lambda: None)
+    raise ValueError
+"""
+    if "restored" in context:
+        script = script.replace("    raise ValueError\n", "")
+    script += """
+assert taskset.fixed_tasks() == names and taskset.families() == families
+assert "mlp_family" in families and names[0] == "TwoD_Bowl1" and names[-1].startswith("Tiny_")
+assert catalogue.family("fixed_mlp").schema and catalogue.family("quadratic_family").build
+assert "mine" not in registry.known_families() and not registry.own_optimizers()
+print("as it was")
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert ended.stdout.endswith("as it was\n"), ended.stderr
