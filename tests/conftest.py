@@ -23,6 +23,25 @@ def real_data_dir():
     return place
 
 
+@pytest.fixture(autouse=True)
+def nothing_stays_registered():
+    """Fails a test that leaves a name registered, or takes one of the package's away: the tests after it would see that."""
+    before = _registered()
+    yield
+    after = _registered()
+    assert before["packaged"] <= after["packaged"] and before["own"] == after["own"]
+
+
+def _registered():
+    """The names in all tables of the registry, those of the package and others."""
+    families, tables = registry._entries()
+    made = {name: family.build or family.sample or family.facts for name, family in families.items()}
+    for table in tables.values():
+        made.update({name: registry._function(entry) for name, entry in table.items()})
+    own = {name for name, function in made.items() if registry.is_own(function)}
+    return {"own": own, "packaged": made.keys() - own}
+
+
 @pytest.fixture
 def registered_here():
     """Forgets the names that a test registers, and the files that it gives to `--import`."""
