@@ -35,6 +35,9 @@ class WithWeights:
     trained_on: tuple[str, ...] = ()
     uses_loss = True
 
+    def __repr__(self) -> str:
+        return f"<WithWeights {self.name}: {self.learned!r}>"
+
     @property
     def uses_validation_loss(self) -> bool:
         """Whether the learned optimizer reads it."""

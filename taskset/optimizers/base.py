@@ -150,6 +150,10 @@ class Elementwise:
     settings: dict[str, Any]
     translate: Callable[..., dict[str, float]]
 
+    def __repr__(self) -> str:
+        settings = ", ".join(f"{name}={value!r}" for name, value in self.settings.items())
+        return f"<{type(self).__name__} {self.name}: {settings or self.rule}>"
+
     @property
     def elementwise(self) -> bool:
         """Whether shapes don't matter: not where a subclass has a start or a step of its own."""

@@ -229,6 +229,11 @@ def test_an_average_that_would_never_move_is_refused(rule, setting):
     optimizers.adam(0.1, beta2=1 - 1e-9)
 
 
+def test_what_a_notebook_shows():
+    said = "<Elementwise adam_lr_-2.00: learning_rate=0.01, beta1=0.9, beta2=0.999, epsilon=1e-08>"
+    assert repr(optimizers.get_optimizer("adam_lr_-2.00")) == said
+
+
 @pytest.mark.parametrize("make", [optimizers.adam6p, optimizers.adam8p])
 def test_a_constant_under_the_root_allows_an_epsilon_of_zero(make):
     optimizer, w = make(0.1, epsilon=0.0), {"w": tf.constant([1.0, 2.0])}

@@ -53,6 +53,10 @@ def test_rules_have_names_and_versions(call):
         by_name.rule("small:9")
 
 
+def test_a_suite_is_one_line_in_a_notebook():
+    assert repr(taskset.get_suite("small:2")) == "<Suite small:2: 610 tasks, source synthetic, 2,000 steps>"
+
+
 def test_a_name_alone_is_the_newest_version(monkeypatch):
     newer = by_name.SuiteRule("small", 2, "", ("quadratic_family_seed1",), 20)
     monkeypatch.setattr(by_name, "RULES", (newer, *by_name.RULES))

@@ -83,6 +83,10 @@ class Suite:
     rule: dict[str, Any] = field(default_factory=dict)
     taskset_version: str = __version__
 
+    def __repr__(self) -> str:
+        tasks = f"{len(self.tasks)} task{'s' * (len(self.tasks) != 1)}"
+        return f"<Suite {self.label}: {tasks}, source {self.source}, {self.horizon:,} steps>"
+
     @property
     def label(self) -> str:
         """NAME:VERSION."""

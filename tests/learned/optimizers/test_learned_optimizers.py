@@ -343,6 +343,7 @@ def test_weights_that_do_not_fit():
 
 def test_other_weights_are_another_rule():
     mlp = optimizers.get("mlp")
+    assert repr(with_weights(mlp, mlp.init_theta(0))) == f"<WithWeights mlp: {mlp!r}>"
     rules = [with_weights(mlp, mlp.init_theta(seed)).rule for seed in (0, 0, 1)]
     assert rules[0] == rules[1] != rules[2]
     assert with_weights(mlp, mlp.init_theta(0), "mine").name == "mine"
