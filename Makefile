@@ -93,6 +93,11 @@ test-elsewhere:
 check-data: $(INSTALLED)
 	$(RUN) -m pytest -n 2 --dist worksteal -m baselines tests/normalization/release
 
+# What takes tens of seconds a test: killed workers, whole small trainings, every layout of an unrolled training.
+.PHONY: test-long
+test-long: $(INSTALLED)
+	$(RUN) -m pytest -n 2 --dist worksteal -m "long and not slow" --durations 5
+
 test-slow: $(INSTALLED)
 	$(RUN) -m pytest -n 2 -m slow --durations 15
 

@@ -110,13 +110,13 @@ _tables: list[dict[str, Any]] = []
 
 
 def watched(table: dict[str, Made]) -> dict[str, Made]:
-    """The dict `table` itself, {name: what is registered}; `all_or_nothing` and `restored` undo what is put into it."""
+    """The dict `table` itself, {name: what a user registered}; `all_or_nothing` and `restored` undo what is put into it."""
     _tables.append(table)
     return table
 
 
 _families: dict[str, Family] = {}
-_fixed: dict[str, Callable[[], tuple[str, Config]]] = watched({})
+_fixed: dict[str, Callable[[], tuple[str, Config]]] = {}
 _optimizers: dict[str, OwnOptimizer] = watched({})
 
 
@@ -184,11 +184,11 @@ def forget(name: str) -> None:
 
 
 def _entries():
-    """The families, and {id of a watched table: what it has}."""
-    return dict(_families), {id(table): dict(table) for table in _tables}
+    """The families, the fixed tasks, and {id of a watched table: what it has}."""
+    return dict(_families), dict(_fixed), {id(table): dict(table) for table in _tables}
 
 
-def _undone(families, tables):
+def _undone(families, fixed, tables):
     """Make everything what it was by `_entries()` but for what the package added; returns the functions that are lost by that."""
     lost = []
     for name, now in (families | _families).items():
@@ -199,19 +199,13 @@ def _undone(families, tables):
         _families[name] = back
         if back == Family(name):
             del _families[name]
-    for table in _tables:
-        before = tables.get(id(table), {})  # one that came meanwhile had nothing
-        came = {name: made for name, made in table.items() if made is not before.get(name)}
-        kept = {name: made for name, made in came.items() if _is_packaged(_function(made)) and name not in before}
-        lost += [_function(made) for name, made in came.items() if name not in kept]
+    packaged = {name: describe for name, describe in _fixed.items() if _is_packaged(describe) and name not in fixed}
+    for table, back in [(_fixed, fixed | packaged), *((table, tables.get(id(table), {})) for table in _tables)]:
+        came = [made for name, made in table.items() if made is not back.get(name)]
+        lost += [made.build if isinstance(made, OwnOptimizer) else made for made in came]
         table.clear()
-        table.update(before | kept)
+        table.update(back)  # a table that came meanwhile had nothing
     return lost
-
-
-def _function(made):
-    """The function of an entry of a watched table."""
-    return made.build if isinstance(made, OwnOptimizer) else made
 
 
 def _is_packaged(function):

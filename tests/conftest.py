@@ -24,22 +24,16 @@ def real_data_dir():
 
 
 @pytest.fixture(autouse=True)
-def nothing_stays_registered():
-    """Fails a test that leaves a name registered, or takes one of the package's away: the tests after it would see that."""
+def nothing_is_taken_away():
+    """Fails a test after which a name is no longer registered: those that come after it in this process would fail instead."""
     before = _registered()
     yield
-    after = _registered()
-    assert before["packaged"] <= after["packaged"] and before["own"] == after["own"]
+    assert before - _registered() == set()
 
 
 def _registered():
-    """The names in all tables of the registry, those of the package and others."""
-    families, tables = registry._entries()
-    made = {name: family.build or family.sample or family.facts for name, family in families.items()}
-    for table in tables.values():
-        made.update({name: registry._function(entry) for name, entry in table.items()})
-    own = {name for name, function in made.items() if registry.is_own(function)}
-    return {"own": own, "packaged": made.keys() - own}
+    families, fixed, users = registry._entries()
+    return {*families, *fixed}.union(*users.values())
 
 
 @pytest.fixture

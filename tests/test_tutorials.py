@@ -14,8 +14,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from taskset import registry
-
 DOCS = Path(__file__).parent.parent / "docs"
 PAGES = [
     DOCS / "start.md",
@@ -88,7 +86,7 @@ def test_baselines(run):
     assert names["best"].str.startswith("adam").all()
 
 
-def test_own_family(run):
+def test_own_family(run, registered_here):
     names, _ = run("own_family")
     assert names["losses"][-20:].mean() < 0.5 * names["losses"][:5].mean()
 
@@ -100,8 +98,7 @@ def test_own_data(run):
     assert any(np.array_equal(drawn, image) for image in images[450:])
 
 
-def test_own_optimizer(run, monkeypatch):
-    monkeypatch.setattr(registry, "_optimizers", {})
+def test_own_optimizer(run, registered_here):
     names, _ = run("own_optimizer")
     assert names["losses"][-1] < names["losses"][0] and names["normalized"][-1] < 1
     for path, w in names["params"].items():

@@ -25,6 +25,7 @@ def root(real_data_dir, tmp_path_factory):
     return root
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("data", TASKS)
 def test_sweep_on_real_images(root, data):
     name = TASKS[data]

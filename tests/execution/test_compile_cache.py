@@ -38,6 +38,7 @@ def trained(cache, *names, warns=None, **variables):
     return sorted(done.stdout.split("\n"))
 
 
+@pytest.mark.long
 def test_another_process_finds_the_programs_in_any_order_and_computes_the_same(tmp_path):
     cold = trained(tmp_path, *TASKS)
     files = sorted(tmp_path.rglob("*.pb"))
@@ -47,6 +48,7 @@ def test_another_process_finds_the_programs_in_any_order_and_computes_the_same(t
     assert trained("off", *TASKS) == cold
 
 
+@pytest.mark.long
 def test_a_damaged_program_is_compiled_again_and_the_numbers_stay(tmp_path):
     whole = trained(tmp_path, TASKS[0])
     contents = {path: path.read_bytes() for path in tmp_path.rglob("*.pb")}

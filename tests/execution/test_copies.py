@@ -32,6 +32,7 @@ def options(optimizers=RATES, **changes):
     return SweepOptions(optimizers, **given)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", TASKS)
 def test_together_is_one_by_one(name, monkeypatch):
     task, optimizers = get_task(name), [get_optimizer(o) for o in RATES]

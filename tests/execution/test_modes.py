@@ -22,9 +22,11 @@ def first_feasible(family):
 
 # Other tests register families of their own, which needn't state their parameters before they are built.
 FAMILIES = [name for name in catalogue.families() if registry.known_families()[name].sample.__module__.startswith("taskset.")]
+# Those of `learned` differ in data and start alone, many by many.
+FIXED = [name for name in catalogue.fixed_tasks() if not name.startswith("Tiny_") or name.endswith("cifar10_bs32_start1.0")]
 
 
-@pytest.mark.parametrize("name", [*map(first_feasible, FAMILIES), *catalogue.fixed_tasks()])
+@pytest.mark.parametrize("name", [*map(first_feasible, FAMILIES), *FIXED])
 def test_facts_say_without_building_how_a_task_is_executed(name):
     facts, task = catalogue.facts(*catalogue.resolve(name)), get_task(name, source="synthetic")
     assert facts.convolutional == task.model.convolutional

@@ -65,6 +65,7 @@ def test_answers():
     assert broken.reason.startswith("KeyError: 'x'\nTraceback (most recent call last)") and "KeyError: 'x'" in broken.traceback
 
 
+@pytest.mark.long
 def test_what_a_process_cannot_make_is_its_first_answer():
     """Also where the process has ended before the call; one that has ended without a word has died."""
     for make, given, modules, ended, said in (

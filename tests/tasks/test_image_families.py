@@ -307,6 +307,7 @@ def test_gradients_are_finite_differences(family):
     assert slope == pytest.approx((loss(step) - loss(-step)) / (2 * step), rel=1e-6)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("family", ONE_EACH)
 def test_eager_graph_and_compiled_agree(family):
     config, data = ONE_EACH[family]

@@ -262,6 +262,7 @@ def test_spectral_noise_has_the_published_moments(n, spread, mean, along):
     assert np.mean(second @ ones) == pytest.approx(mean, abs=0.03) and np.std(second @ ones) == pytest.approx(along, rel=0.02)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("n", [2, 5, 18])
 @pytest.mark.parametrize("name", ["linspace_eigen", "logspace_eigen"])
 def test_small_noise_has_the_law_of_the_published_decomposition(name, n):

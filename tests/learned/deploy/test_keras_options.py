@@ -41,14 +41,15 @@ def test_weight_decay_leaves_out_what_has_no_gradient_or_is_excluded():
     assert (np.array(still) == 1).all() and np.array_equal(bias, alone) and np.all(np.array(free) < 0.6)
 
 
-@NAMES
 @pytest.mark.parametrize(
-    "option, expected",
+    "name, option, expected",
     [
-        ({"clipvalue": 5.0}, [[3, -4, 5], [1, 0, 0]]),
-        ({"clipnorm": 6.5}, [[1.5, -2, 6], [1, 0, 0]]),
-        ({"global_clipnorm": 17.0**0.5 * 10**0.5}, [G, [1, 0, 0]]),
-        ({"global_clipnorm": 170**0.5 / 2}, [G / 2, [0.5, 0, 0]]),
+        ("mlp", {"clipvalue": 5.0}, [[3, -4, 5], [1, 0, 0]]),
+        ("mlp", {"clipnorm": 6.5}, [[1.5, -2, 6], [1, 0, 0]]),
+        ("anchored", {"clipnorm": 6.5}, [[1.5, -2, 6], [1, 0, 0]]),
+        ("anchored_muon", {"clipnorm": 6.5}, [[1.5, -2, 6], [1, 0, 0]]),
+        ("mlp", {"global_clipnorm": 17.0**0.5 * 10**0.5}, [G, [1, 0, 0]]),
+        ("mlp", {"global_clipnorm": 170**0.5 / 2}, [G / 2, [0.5, 0, 0]]),
     ],
 )
 def test_gradients_are_clipped_before_the_rule_sees_them(name, option, expected):

@@ -90,6 +90,7 @@ def untrained_score(task, rule):
     return score(task, optimizer, optimizer.init_theta(0))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("task", HELD_OUT)
 @pytest.mark.parametrize(
     "name",

@@ -166,6 +166,7 @@ def test_whole_episodes_give_the_gradient_of_the_smoothed_loss(name, pairs):
     assert abs(z_scores(samples, plain)) > 8  # the test can distinguish the smoothed gradient from the other
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("truncations_before", [0, 1])
 def test_combined_weighs_what_es_truncated_and_reparam_estimate(truncations_before):
     problem, theta = digits(), digits().theta(0)

@@ -41,6 +41,7 @@ def kept(tmp_path_factory):
     return directory
 
 
+@pytest.mark.long
 def test_the_best_on_the_valid_tasks_is_chosen(kept):
     done = CliRunner().invoke(app, ["choose", str(kept), "--seeds", "2", "--batches", "1", "--evaluations", "5"])
     assert done.exit_code == 0, done.output
@@ -62,6 +63,7 @@ def test_the_best_on_the_valid_tasks_is_chosen(kept):
     assert by_step[2]["score"] == pytest.approx(np.mean(total))
 
 
+@pytest.mark.long
 def test_weights_of_a_training_for_validation_losses_are_chosen_by_these(tmp_path, kept, monkeypatch):
     """The train loss of the curves is turned round: what has the lowest validation loss has the highest train loss."""
     for path in kept.glob("weights-*.npz"):

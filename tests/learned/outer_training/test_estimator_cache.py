@@ -3,6 +3,7 @@
 import os
 
 import numpy as np
+import pytest
 
 from learned.outer_training import task_pool
 from learned.outer_training.estimator_cache import EstimatorCache
@@ -43,6 +44,7 @@ def test_a_process_that_has_much_else_keeps_some_programs():
     assert [name in kept for name in "abc"] == [False, True, True]
 
 
+@pytest.mark.long
 def test_a_training_does_not_notice(monkeypatch):
     names = ("quadratic_family_seed3", "quadratic_family_seed4", "TwoD_Bowl1")
     chosen = Options("learnable_adam", pairs=2, steps=4, lengths="4", slots=1, tasks_per_step=1, first_lengths="together", seed=3)
@@ -77,6 +79,7 @@ def note_process(job, path, report):
         file.write(f"{job} {os.getpid()}\n")
 
 
+@pytest.mark.long
 def test_a_worker_of_a_sweep_that_grew_is_replaced(tmp_path, monkeypatch):
     processes = []
     for most in (1, 1e6):

@@ -50,6 +50,7 @@ def test_the_mean_over_groups_is_the_estimate_of_all_pairs(name, differences):
     assert ends[-1].min() > 1 and any(len(set(counts)) > 1 for counts in ends)
 
 
+@pytest.mark.long
 def test_workers_with_a_group_each_give_what_one_process_gives(tmp_path):
     check_workers(tmp_path, TaskPool(suite(NAMES[1:]), options(groups=2, slots=2)), begun=7, steps=12)
 

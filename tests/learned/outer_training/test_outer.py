@@ -142,10 +142,12 @@ def pool_of_seed(pool, options):
     return other
 
 
+@pytest.mark.long
 def test_workers_give_what_one_process_gives(tmp_path, pes_pool):
     check_workers(tmp_path, pes_pool, begun=3, steps=6)
 
 
+@pytest.mark.long
 def test_workers_give_what_one_process_gives_with_every_option_that_draws(tmp_path):
     """Rescaled parameters, resumed episodes, differences over their RMS, and tasks that share one compiled program."""
     names = ("Tiny_mlp_mnist_bs32_start1.0", "Tiny_mlp_fashion_mnist_bs32_start1.0", *NAMES[1:])
@@ -154,6 +156,7 @@ def test_workers_give_what_one_process_gives_with_every_option_that_draws(tmp_pa
     assert any("|scale|" in name for name in arrays_of(tmp_path / "a")[1])
 
 
+@pytest.mark.long
 def test_a_worker_that_grew_is_replaced_and_nobody_notices(tmp_path, pes_pool):
     chosen, whole = pes_pool.options, pes_pool.suite
     trainer(tmp_path / "a", whole, chosen, fresh(pes_pool)).train(6)
@@ -163,6 +166,7 @@ def test_a_worker_that_grew_is_replaced_and_nobody_notices(tmp_path, pes_pool):
     check_equal(tmp_path / "a", tmp_path / "b")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kept", [pytest.param("in memory", marks=pytest.mark.slow), "on disk"])
 def test_a_worker_that_is_killed_costs_its_time_alone(tmp_path, pes_pool, kept):
     """Killed at work behind a checkpoint, and idle before the first one: the numbers are those of one process."""
@@ -231,6 +235,7 @@ def test_a_worker_that_is_killed_before_it_has_read_its_job(pes_pool):
     np.testing.assert_array_equal(found.estimate.gradient, expected.estimate.gradient)
 
 
+@pytest.mark.long
 def test_a_worker_that_dies_as_a_training_is_resumed_is_started_again(tmp_path, pes_pool):
     whole, chosen = pes_pool.suite, pes_pool.options
     trainer(tmp_path / "a", whole, chosen, fresh(pes_pool)).train(4, save_every=2)

@@ -210,6 +210,7 @@ def test_numbers_of_numpy_and_tensorflow_are_numbers(tmp_path):
     assert made.step == 1 and '"x": 1.5' in (tmp_path / outer.LOG).read_text()
 
 
+@pytest.mark.long
 def test_the_packages_own_estimators_pass_the_checks(tmp_path):
     """A state that an estimator of the package gives has the same leaves after every estimate."""
     for kind in ("es_truncated", "pes", "es_single"):

@@ -50,6 +50,7 @@ def test_frozen_weights_are_constants():
         np.testing.assert_allclose(gradient, gradients[0][path], rtol=1e-10)
 
 
+@pytest.mark.long
 def test_a_phase_moves_what_it_trains_and_resumes_bit_for_bit(tmp_path, pool):
     chosen, whole = pool.options, pool.suite
     made = trainer(tmp_path / "a", whole, chosen, fresh(pool))

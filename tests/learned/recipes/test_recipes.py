@@ -18,6 +18,7 @@ from tests.learned.recipes.tiny_recipe import TINY
 HOURS = 1e-4
 
 
+@pytest.mark.long
 def test_a_tiny_recipe_comes_to_its_end(tmp_path, monkeypatch):
     said = []
 

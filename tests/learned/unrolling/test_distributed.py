@@ -39,6 +39,7 @@ def check(found, names):
     assert compared == 3 * (len(names) + 1)
 
 
+@pytest.mark.long
 def test_the_same_gradients_as_on_one_device(tmp_path):
     check(on_two_devices(tmp_path / "out.npz", ["pes"]), ["pes"])
 

@@ -114,6 +114,7 @@ def tasks_to_batch():
     yield "quadratic", Problem(noisy_quadratic(), optimizers.get("learnable_sgdm"), objectives.get("valid"), objectives.unscaled)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("which, problem", tasks_to_batch())
 def test_batched_is_one_after_the_other(which, problem):
     rng = np.random.default_rng(0)
@@ -173,6 +174,7 @@ def test_wide_networks_are_computed_one_by_one_where_a_cache_is_too_small():
         assert Unroll(problem, pairs=pairs, signs=2, steps=2).layout == layout
 
 
+@pytest.mark.long
 def test_xla_gives_the_same_as_the_graph():
     found = []
     for mode in ("xla_loop", "graph_loop"):

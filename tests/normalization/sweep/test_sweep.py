@@ -279,6 +279,7 @@ def values(root):
     return frame.sort_values(["task", "optimizer", "seed", "step"]).reset_index(drop=True)
 
 
+@pytest.mark.long
 @pytest.mark.smoke
 def test_interrupted_and_resumed_is_uninterrupted(tmp_path):
     """Killed in the middle (SIGINT), a half-written file left behind: the same command keeps what is finished, does the rest."""

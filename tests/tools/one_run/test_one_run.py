@@ -28,6 +28,7 @@ TASK = "quadratic_family_seed3"
 SUITE = Suite("s", 1, "synthetic", 2000, (Entry(TASK, "quadratic_family", "valid", {}),))
 
 
+@pytest.mark.long
 def test_runs_side_by_side_are_those_of_each_by_itself(tmp_path):
     anchored = optimizers.get("anchored")
     start = {path: np.asarray(w) for path, w in anchored.init_theta(0).items()}
@@ -125,6 +126,7 @@ def test_tasks_come_family_by_family():
     assert task_choice.in_turn(entries) == ["a1", "b1", "a2", "a3"]
 
 
+@pytest.mark.long
 def test_no_test_task_of_the_provisional_suite_is_anything_else():
     from taskset.scoring.suites.suite import split_of
 
