@@ -194,6 +194,8 @@ def _undone(families, fixed, tables):
     for name, now in (families | _families).items():
         then = families.get(name, Family(name))
         kept = {part: getattr(now, part) for part in _FUNCTIONS if _is_packaged(getattr(now, part))}
+        if name not in families and any(is_own(getattr(now, part)) for part in _FUNCTIONS):
+            kept = {}  # a family of a user's, which may have functions of the package
         back = replace(then, **kept, schema=then.schema or (now.schema if kept else None))
         lost += [function for part in _FUNCTIONS if (function := getattr(now, part)) is not getattr(back, part) and function]
         _families[name] = back

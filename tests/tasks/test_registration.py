@@ -260,6 +260,7 @@ with {context}:
     catalogue.builder("quadratic_family")
     taskset.register_fixed("Mine")(lambda: ("quadratic_family", {{}}))
     taskset.register_sampler("mine", schema={{}})(lambda seed: {{}})
+    taskset.register_builder("mine")(catalogue.builder("quadratic_family"))
     taskset.register_optimizer("mine")(lambda: None)
     raise ValueError
 """
