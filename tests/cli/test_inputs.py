@@ -103,6 +103,7 @@ def test_parameters_and_batches_that_are_not_the_tasks():
     refused(task.raw_batches, "trian", 0, 0, 1, said="did you mean 'train'")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["maf_family_seed4", "char_rnn_language_model_family_seed1", "mlp_family_seed12"])
 def test_a_batch_of_unknown_size_is_traced_or_refused_in_one_line(name):
     task = taskset.get_task(name, source="synthetic")

@@ -39,6 +39,7 @@ def test_sweep_on_real_images(root, data):
     assert origin["name"] == data and origin["source"] == "tfds" and origin["checksum"]
 
 
+@pytest.mark.long
 def test_training_on_real_digits_learns_them(real_data_dir):
     task = taskset.get_task(TASKS["mnist"], "tfds", real_data_dir)
     from taskset.execution.loop import train
@@ -49,6 +50,7 @@ def test_training_on_real_digits_learns_them(real_data_dir):
     assert accuracy > 0.7, accuracy
 
 
+@pytest.mark.long
 def test_an_outer_training_reads_real_images(real_data_dir, tmp_path):
     import learned
     from taskset.scoring.suites.suite import Entry, Suite

@@ -25,6 +25,7 @@ def centroid_accuracy(train, test):
     return (np.unique(y)[nearest] == test[1]).mean()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", IMAGES)
 def test_shapes_classes_and_repeatability(small, name):
     info = image_info(name)

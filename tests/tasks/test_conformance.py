@@ -171,6 +171,7 @@ def norm(tensors):
     return np.sqrt(sum(np.sum(np.square(np.asarray(t, np.float64))) for t in tensors.values()))
 
 
+@pytest.mark.long
 def test_eager_graph_and_compiled_agree(one):
     seed = tf.constant(5)
     loss, gradients = one.task.value_and_gradients(one.params, one.batch, seed)

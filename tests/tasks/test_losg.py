@@ -158,6 +158,7 @@ def test_gradients_are_those_of_finite_differences(name):
             np.testing.assert_allclose(gradient[i], slope, rtol=1e-5, atol=1e-7 * np.abs(gradient).max() + 1e-7)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", CONFIGS)
 def test_eager_graph_and_compiled_agree(name):
     kind, args, number = CONFIGS[name]

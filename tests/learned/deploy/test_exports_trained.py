@@ -51,6 +51,7 @@ def test_numpy(name, exported):
     check(name, losses)
 
 
+@pytest.mark.long
 @RULES
 def test_keras(name):
     model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(16, "relu"), keras.layers.Dense(4)])

@@ -171,6 +171,7 @@ def test_vectors_are_kept_in_the_config_and_checked():
         made("anchored_muon", vectors="w")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("eager", [False, True])
 def test_a_strategy_of_one_replica(eager):
     """It ends as a training without one does."""

@@ -51,6 +51,7 @@ def entries(directory):
     return json.loads((directory / export.MANIFEST).read_text())["programs"]
 
 
+@pytest.mark.long
 def test_the_manifest_tells_what_was_and_what_was_not_exported(entries):
     made = [entry["name"] for entry in entries if entry["exported"]]
     loops = [f"{name}_{n}" for name in ("mlp_64_32_10_batch_32", "quadratic_100") for n in COPIES]

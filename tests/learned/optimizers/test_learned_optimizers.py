@@ -193,6 +193,7 @@ def batched_unroll(optimizer, theta, params, steps):
     return tf.while_loop(lambda i, *_: i < steps, body, (tf.constant(0), params, state), maximum_iterations=steps)[1]
 
 
+@pytest.mark.long
 @EVERY
 def test_eager_graph_xla_and_batched_give_the_same(name):
     steps, optimizer = 3, optimizers.get(name)

@@ -157,6 +157,7 @@ def run(*arguments):
     return done.returncode, done.stdout, done.stderr
 
 
+@pytest.mark.long
 @pytest.mark.smoke
 def test_command_line(baselines, tmp_path, run_here):
     status, said, _ = run(

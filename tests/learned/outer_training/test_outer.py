@@ -100,6 +100,7 @@ def pes_pool():
     return TaskPool(suite(NAMES[1:]), options())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("estimator", ["pes", "es_single", "es_truncated", "es_full"])
 def test_going_on_is_bit_for_bit_the_uninterrupted_training(tmp_path, pes_pool, estimator):
     chosen, whole = options(estimator=estimator), suite(NAMES[1:] if estimator == "pes" else NAMES[1:2])
@@ -185,6 +186,7 @@ def test_a_worker_that_is_killed_costs_its_time_alone(tmp_path, pes_pool, kept):
     check_equal(tmp_path / "a", tmp_path / "b")
 
 
+@pytest.mark.long
 def test_a_save_that_fails_leaves_what_was_saved_before(tmp_path, pes_pool, monkeypatch):
     """A full disk; then a worker is killed, which begins again from the older checkpoint and catches up."""
     chosen, whole = pes_pool.options, pes_pool.suite

@@ -66,6 +66,7 @@ def test_a_phase_moves_what_it_trains_and_resumes_bit_for_bit(tmp_path, pool):
     assert arrays[f"theta/{FROZEN}"] == START[FROZEN] and set(meta["shapes"]) == set(ADAM.shapes)
 
 
+@pytest.mark.long
 def test_a_training_is_given_weights_or_a_checkpoint_alike(tmp_path):
     """The options get the digest of either; a checkpoint's tasks are kept; what is no start is refused before a file is made."""
     whole, chosen = suite(NAMES[1:2]), options(slots=1, tasks_per_step=1)
